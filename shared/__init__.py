@@ -1,0 +1,1 @@
+"""What the services have in common: the published language and how a service runs."""

@@ -1,0 +1,16 @@
+"""${message}
+
+Old code must survive this schema: add, backfill, then enforce; remove when nobody reads any more.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+${imports if imports else ""}
+revision = ${repr(up_revision)}
+down_revision = ${repr(down_revision)}
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    ${upgrades if upgrades else "pass"}

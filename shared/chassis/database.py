@@ -1,0 +1,70 @@
+"""One service's PostgreSQL database: a pool in which every wait has a deadline."""
+
+import asyncio
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+CONNECT_SECONDS = 5.0
+COMMAND_SECONDS = 20.0
+LOCK_SECONDS = 5.0
+
+# Deadlock, serialisation, lock timeout, out of resources, connection and shutdown: the work was
+# undone and may succeed when it is done again; nothing is wrong with the message that met it.
+_TRANSIENT_STATES = ("40001", "40P01", "55P03")
+_TRANSIENT_CLASSES = ("08", "53", "57P")
+
+
+def connect(url: str, *, name: str, pool_size: int = 8) -> AsyncEngine:
+    """Return an engine on `url` whose every connect, checkout, statement and lock wait is bounded.
+
+    `name` shows in `pg_stat_activity`. No connection is opened yet.
+    """
+    return create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=CONNECT_SECONDS,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        connect_args={
+            "timeout": CONNECT_SECONDS,
+            "command_timeout": COMMAND_SECONDS,
+            "server_settings": {
+                "application_name": name,
+                "statement_timeout": str(int(COMMAND_SECONDS * 1000)),
+                "lock_timeout": str(int(LOCK_SECONDS * 1000)),
+                "idle_in_transaction_session_timeout": "30000",
+                "timezone": "UTC",
+            },
+        },
+    )
+
+
+def is_transient(error: BaseException) -> bool:
+    """Tell whether doing the whole unit again may succeed without anybody changing anything."""
+    if isinstance(error, PoolTimeout | TimeoutError | OSError | asyncpg.InterfaceError):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    if error.connection_invalidated or isinstance(error, InterfaceError):
+        return True
+    state = getattr(error.orig, "sqlstate", None) or ""
+    if state:
+        return state in _TRANSIENT_STATES or state.startswith(_TRANSIENT_CLASSES)
+    return isinstance(error, OperationalError)
+
+
+async def is_writable(engine: AsyncEngine, *, within: float = 2.0) -> bool:
+    """Tell whether the database accepts writes right now: a replica or a frozen server does not."""
+    try:
+        async with asyncio.timeout(within), engine.connect() as connection:
+            await connection.execute(text("CREATE TEMPORARY TABLE IF NOT EXISTS probe (one int)"))
+            await connection.execute(text("INSERT INTO probe VALUES (1)"))
+            await connection.rollback()
+            return True
+    except (DBAPIError, PoolTimeout, TimeoutError, OSError, asyncpg.InterfaceError):
+        return False

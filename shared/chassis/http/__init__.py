@@ -1,0 +1,1 @@
+"""The HTTP edge: problem details, keys, paging, conditional and repeatable writes, health."""

@@ -1,0 +1,47 @@
+"""The application of one process: the routes of its services, closed by default."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from fastapi import Depends, FastAPI
+from pydantic import SecretStr
+
+from shared.chassis.http.health import health_router
+from shared.chassis.http.keys import require_key
+from shared.chassis.http.limits import BodyLimitMiddleware
+from shared.chassis.http.parked import parked_router
+from shared.chassis.http.problems import install_problems
+from shared.chassis.service import Service
+
+
+def create_app(
+    services: Sequence[Service], *, api_key: SecretStr, title: str, version: str
+) -> FastAPI:
+    """Return the application that serves these services and starts and stops them."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        bus = services[0].bus
+        for service in services:
+            await service.start()
+        await bus.start()
+        yield
+        await bus.stop_delivery()
+        for service in services:
+            await service.stop()
+        await bus.stop()
+
+    app = FastAPI(
+        title=title, version=version, lifespan=lifespan, redoc_url=None, openapi_url="/openapi.json"
+    )
+    app.add_middleware(BodyLimitMiddleware)
+    install_problems(app)
+    app.include_router(health_router(services))
+    locked = [Depends(require_key(api_key))]
+    for service in services:
+        for router in service.routers:
+            app.include_router(router, dependencies=locked)
+        app.include_router(
+            parked_router(service.name, service.units, service.worker), dependencies=locked
+        )
+    return app

@@ -1,0 +1,46 @@
+"""The bound on request bodies, counted as they arrive, whatever Content-Length says."""
+
+from typing import Any
+
+from shared.chassis.errors import Kind, Refusal
+from shared.chassis.http.problems import problem_response
+
+MAX_BODY = 4 * 1_048_576
+
+
+class BodyTooLarge(Refusal):
+    """The request body exceeds the bound."""
+
+    kind = Kind.TOO_LARGE
+    slug = "body_too_large"
+    remedy = "Send fewer events or records per request."
+
+
+class BodyLimitMiddleware:
+    """Refuses a body over the bound before anybody parses it."""
+
+    def __init__(self, app: Any, *, limit: int = MAX_BODY) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve the request, or answer 413 once too many bytes have come."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        refusal = BodyTooLarge(f"The body is larger than {self._limit} bytes.")
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        if not declared.isdigit() or int(declared[:20]) > self._limit:
+            await problem_response(refusal)(scope, receive, send)
+            return
+        seen = 0
+
+        async def counted() -> Any:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self._limit:
+                raise refusal
+            return message
+
+        await self._app(scope, counted, send)

@@ -1,0 +1,59 @@
+"""Keyset pages: the cost of a page does not grow with its number, and no row is shown twice."""
+
+import base64
+import binascii
+import json
+from typing import Annotated, Generic, TypeVar
+
+from fastapi import Query
+from pydantic import BaseModel
+
+from shared.chassis.errors import Refusal
+
+T = TypeVar("T")
+
+MAX_PAGE = 500
+
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="rows per page")]
+Cursor = Annotated[
+    str | None, Query(max_length=1000, description="`next` of the page before; none for the first")
+]
+
+
+class BadCursor(Refusal):
+    """The cursor is none that this list has given out."""
+
+    slug = "bad_cursor"
+    remedy = "Send the `next` of the page before as it is, or leave the cursor out."
+
+
+class Page(BaseModel, Generic[T]):
+    """One page of a list; `next` is null on the last."""
+
+    items: list[T]
+    next: str | None = None
+
+
+def write_cursor(*key: str | int) -> str:
+    """Return a cursor that names the last row of a page by its sort key."""
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str | None, *shape: type[str] | type[int]) -> list[str | int] | None:
+    """Return the sort key a cursor names, or None for the first page; refuse a foreign one."""
+    if cursor is None:
+        return None
+    try:
+        key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, binascii.Error, RecursionError):
+        raise BadCursor("The cursor cannot be read.") from None
+    fits = (
+        isinstance(key, list)
+        and len(key) == len(shape)
+        and all(type(part) is kind for part, kind in zip(key, shape, strict=True))
+        and not any(isinstance(part, str) and "\x00" in part for part in key)
+        and not any(isinstance(part, int) and abs(part) >= 2**63 for part in key)
+    )
+    if not fits:
+        raise BadCursor("The cursor belongs to another list.")
+    return list(key)

@@ -1,0 +1,171 @@
+"""Every error is a problem document (RFC 9457) with a stable slug and a remedy; nothing else leaves."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from shared.chassis.database import is_transient
+from shared.chassis.errors import Kind, Refusal
+from shared.chassis.logs import get_logger
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 2
+
+STATUS = {
+    Kind.INVALID: 422,
+    Kind.UNAUTHENTICATED: 401,
+    Kind.FORBIDDEN: 403,
+    Kind.NOT_FOUND: 404,
+    Kind.CONFLICT: 409,
+    Kind.STALE: 412,
+    Kind.PRECONDITION_REQUIRED: 428,
+    Kind.TOO_LARGE: 413,
+    Kind.UNSUPPORTED: 415,
+    Kind.UNAVAILABLE: 503,
+}
+_SLUGS = {404: "no_such_route", 405: "method_not_allowed", 400: "bad_request"}
+
+log = get_logger(__name__)
+
+
+def problem_body(refusal: Refusal) -> dict[str, Any]:
+    """Return a refusal as the members of a problem document."""
+    body: dict[str, Any] = {
+        "type": f"urn:suhde:problem:{refusal.slug}",
+        "title": refusal.slug.replace("_", " "),
+        "status": STATUS[refusal.kind],
+        "slug": refusal.slug,
+        "detail": refusal.detail,
+        "remedy": refusal.remedy,
+    }
+    if refusal.fields:
+        body["errors"] = [
+            {"field": problem.field, "reason": problem.reason, "remedy": problem.remedy}
+            for problem in refusal.fields
+        ]
+    return body | refusal.facts
+
+
+def problem_response(refusal: Refusal) -> JSONResponse:
+    """Return a refusal as an HTTP answer."""
+    status = STATUS[refusal.kind]
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return JSONResponse(
+        problem_body(refusal), status_code=status, media_type=MEDIA_TYPE, headers=headers
+    )
+
+
+def _plain(
+    status: int, slug: str, detail: str, remedy: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    return JSONResponse(
+        {
+            "type": f"urn:suhde:problem:{slug}",
+            "title": slug.replace("_", " "),
+            "status": status,
+            "slug": slug,
+            "detail": detail,
+            "remedy": remedy,
+        },
+        status_code=status,
+        media_type=MEDIA_TYPE,
+        headers=headers,
+    )
+
+
+async def _refusal(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Refusal)
+    return problem_response(error)
+
+
+async def _invalid(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    errors = [
+        {
+            "field": ".".join(str(part) for part in problem["loc"]),
+            "reason": str(problem["msg"]).removeprefix("Value error, "),
+            "remedy": "See the API description for what this field takes.",
+        }
+        for problem in error.errors()[:20]
+    ]
+    detail = "; ".join(f"{problem['field']}: {problem['reason']}" for problem in errors)
+    response = _plain(422, "invalid_request", detail[:2000], "Correct the fields listed in errors.")
+    return JSONResponse(
+        {**_members(response), "errors": errors}, status_code=422, media_type=MEDIA_TYPE
+    )
+
+
+def _members(response: JSONResponse) -> dict[str, Any]:
+    import json
+
+    members: dict[str, Any] = json.loads(bytes(response.body))
+    return members
+
+
+async def _http(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    slug = _SLUGS.get(error.status_code, "http_error")
+    return _plain(
+        error.status_code,
+        slug,
+        str(error.detail),
+        "See /docs for the routes, methods and bodies there are.",
+        error.headers,
+    )
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    if is_transient(error):
+        log.warning("store_unavailable", path=request.url.path, error=repr(error)[:300])
+        return _plain(
+            503,
+            "unavailable",
+            "The database does not answer in time; nothing was changed.",
+            "Try again after the time in Retry-After; repeat writes with the same Idempotency-Key.",
+            {"Retry-After": str(RETRY_AFTER_SECONDS)},
+        )
+    log.error("unexpected_error", path=request.url.path, exc_info=error)
+    return _plain(
+        500, "internal_error", "This is our fault.", "Report the time and path to the operator."
+    )
+
+
+class ProblemMiddleware:
+    """Turns whatever escapes a route into a problem document; pure ASGI, so nothing is cancelled."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve the request; answer with a problem if an exception comes out before any byte."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def watch(message: Any) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watch)
+        except Exception as error:
+            if started:
+                raise
+            response = await _unexpected(Request(scope), error)
+            await response(scope, receive, send)
+
+
+def install_problems(app: FastAPI) -> None:
+    """Make an application answer every error as a problem document."""
+    app.add_exception_handler(Refusal, _refusal)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_middleware(ProblemMiddleware)

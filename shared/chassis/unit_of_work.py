@@ -1,0 +1,112 @@
+"""One transaction: state and the events that tell of it are committed together, or not at all."""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from shared.chassis.clock import Clock
+from shared.chassis.crash_points import crash_point
+from shared.chassis.messages import Publication, RecordedEvent
+from shared.chassis.outbox import write_outbox
+
+Translate = Callable[[RecordedEvent], Publication]
+
+
+class UnitOfWork:
+    """What a handler works in: a connection inside an open transaction, the moment, the events.
+
+    Handlers never commit; the edge that opened the unit does, once.
+    """
+
+    def __init__(self, connection: AsyncConnection, now: datetime) -> None:
+        self.connection = connection
+        self.now = now
+        self.correlation_id: str | None = None
+        self._recorded: list[RecordedEvent] = []
+        self._released: set[str] = set()
+
+    def record(self, event: RecordedEvent) -> None:
+        """Remember a fact of the domain; it is told if and only if the unit commits."""
+        self._recorded.append(event)
+
+    def record_all(self, events: Iterable[RecordedEvent]) -> None:
+        """Remember several facts, in order."""
+        self._recorded.extend(events)
+
+    def release(self, waited_for: Iterable[str]) -> None:
+        """Let messages go on that wait for any of these keys; takes effect with the commit."""
+        self._released.update(waited_for)
+
+    @property
+    def recorded(self) -> Sequence[RecordedEvent]:
+        """Return the facts recorded so far."""
+        return tuple(self._recorded)
+
+    @property
+    def has_released(self) -> bool:
+        """Tell whether messages may go on after the commit."""
+        return bool(self._released)
+
+
+class UnitOfWorkFactory:
+    """Opens units of work on one service's database and writes their events to its outbox."""
+
+    def __init__(self, engine: AsyncEngine, clock: Clock, translate: Translate) -> None:
+        self.engine = engine
+        self.clock = clock
+        self._translate = translate
+        self._on_told: list[Callable[[], None]] = []
+        self._on_released: list[Callable[[], None]] = []
+
+    def when_told(self, wake: Callable[[], None]) -> None:
+        """Call `wake` after each commit that wrote to the outbox."""
+        self._on_told.append(wake)
+
+    def when_released(self, wake: Callable[[], None]) -> None:
+        """Call `wake` after each commit that let waiting messages go on."""
+        self._on_released.append(wake)
+
+    @asynccontextmanager
+    async def __call__(self) -> AsyncIterator[UnitOfWork]:
+        """Open a unit of work; commit when the block ends, undo everything if it raises."""
+        async with self.engine.begin() as connection:
+            unit = UnitOfWork(connection, self.clock())
+            yield unit
+            await self.finish(unit)
+            crash_point("unit.before-commit")
+        self.committed(unit)
+
+    async def finish(self, unit: UnitOfWork) -> None:
+        """Write the unit's events and releases into its own transaction, just before the commit."""
+        if unit.recorded:
+            await write_outbox(
+                unit.connection,
+                [self._translate(event) for event in unit.recorded],
+                now=unit.now,
+                correlation_id=unit.correlation_id,
+            )
+        if unit.has_released:
+            await unit.connection.execute(
+                _RELEASE,
+                {"keys": sorted(unit._released), "now": unit.now},
+            )
+
+    def committed(self, unit: UnitOfWork) -> None:
+        """Wake those who have work now that the unit is committed."""
+        if unit.recorded:
+            for wake in self._on_told:
+                wake()
+        if unit.has_released:
+            for wake in self._on_released:
+                wake()
+
+
+_RELEASE = text(
+    """
+    UPDATE inbox SET state = 'pending', waiting_for = NULL, available_at = :now
+    WHERE state = 'waiting' AND waiting_for = ANY(CAST(:keys AS text[]))
+    """
+)

@@ -1,0 +1,65 @@
+"""Every event type there is: its wire name (written down, never derived), its data, who hears it."""
+
+from dataclasses import dataclass
+
+from shared.contracts import customers, erp, mailing
+from shared.contracts.types import Contract
+
+ERP_EXCHANGE = "suhde.erp"
+EVENTS_EXCHANGE = "suhde.events"
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """One line of the catalogue. `heard_by` lists the services that must get it."""
+
+    name: str
+    model: type[Contract]
+    heard_by: tuple[str, ...]
+
+    @property
+    def publisher(self) -> str:
+        """Return who may publish it."""
+        return self.name.partition(".")[0]
+
+    @property
+    def exchange(self) -> str:
+        """Return the exchange it is published to."""
+        return ERP_EXCHANGE if self.publisher == "erp" else EVENTS_EXCHANGE
+
+
+CATALOGUE: dict[str, EventType] = {
+    event.name: event
+    for event in (
+        EventType("erp.invoice-posted.v1", erp.InvoicePosted, ("customers",)),
+        EventType("erp.credit-note-posted.v1", erp.CreditNotePosted, ("customers",)),
+        EventType("erp.invoice-voided.v1", erp.InvoiceVoided, ("customers",)),
+        EventType("erp.sales-order-posted.v1", erp.SalesOrderPosted, ("customers",)),
+        EventType("erp.sales-order-cancelled.v1", erp.SalesOrderCancelled, ("customers",)),
+        EventType("erp.customer-saved.v1", erp.CustomerSaved, ("customers",)),
+        EventType("erp.project-saved.v1", erp.ProjectSaved, ()),
+        EventType("customers.customer-saved.v1", customers.CustomerSaved, ("mailing",)),
+        EventType("customers.customer-deleted.v1", customers.CustomerDeleted, ("mailing",)),
+        EventType("customers.contact-saved.v1", customers.ContactSaved, ("mailing",)),
+        EventType("customers.contact-deleted.v1", customers.ContactDeleted, ("mailing",)),
+        EventType("customers.classification-saved.v1", customers.ClassificationSaved, ("mailing",)),
+        EventType("customers.first-invoice-posted.v1", customers.FirstInvoicePosted, ()),
+        EventType("customers.first-sales-order-posted.v1", customers.FirstSalesOrderPosted, ()),
+        EventType("customers.relationship-started.v1", customers.RelationshipStarted, ()),
+        EventType("customers.relationship-ended.v1", customers.RelationshipEnded, ()),
+        EventType("customers.document-recorded.v1", customers.DocumentRecorded, ()),
+        EventType("customers.bans-changed.v1", customers.BansChanged, ("mailing",)),
+        EventType("customers.consent-confirmed.v1", customers.ConsentConfirmed, ("mailing",)),
+        EventType("customers.person-erased.v1", customers.PersonErased, ()),
+        EventType("mailing.consent-probed.v1", mailing.ConsentProbed, ("customers",)),
+        EventType("mailing.contact-unsubscribed.v1", mailing.ContactUnsubscribed, ("customers",)),
+        EventType("mailing.recipient-handed-off.v1", mailing.RecipientHandedOff, ()),
+    )
+}
+
+NAMES: dict[type[Contract], str] = {event.model: name for name, event in CATALOGUE.items()}
+
+
+def heard_by(service: str) -> tuple[EventType, ...]:
+    """Return the types a service listens to: its bindings, over every bus."""
+    return tuple(event for event in CATALOGUE.values() if service in event.heard_by)

@@ -1,0 +1,180 @@
+"""What the customers service tells. Events about a record carry its whole public state."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.contracts.erp import PostalAddress
+from shared.contracts.types import Contract, Currency, Day, Key, Moment, Money, Text
+
+Version = Annotated[int, Field(ge=1)]
+StartSource = Literal["invoice", "sales_order", "manual"]
+DocumentKind = Literal["invoice", "credit_note", "sales_order"]
+
+
+class Relationship(Contract):
+    """Since when, and how we know: the document whose recording began it, or a person's word."""
+
+    started_on: Day
+    source: StartSource
+    document_id: Text | None = None
+    document_source: Text | None = None
+    recorded_at: Moment | None = None
+
+
+class Bans(Contract):
+    """True forbids that channel for marketing (`post` is letter post and nothing else)."""
+
+    email: bool = False
+    sms: bool = False
+    post: bool = False
+
+
+class CustomerSaved(Contract):
+    """A customer was created or changed."""
+
+    customer_id: UUID
+    version: Version
+    number: Text
+    name: Text
+    business_id: Text | None = None
+    email: Text | None = None
+    relationship: Relationship | None = None
+    bans: Bans = Bans()
+
+
+class CustomerDeleted(Contract):
+    """A customer was deleted; it may be restored under a higher version."""
+
+    customer_id: UUID
+    version: Version
+
+
+class Role(Contract):
+    """What a contact is at one customer."""
+
+    customer_id: UUID
+    role: Text | None = None
+
+
+class PersonalData(Contract):
+    """What identifies a person. A type of its own, so that it is easily left out of logs."""
+
+    first_name: Text = ""
+    last_name: Text = ""
+    email: Text | None = None
+    mobile: Text | None = None
+    phone: Text | None = None
+    address: PostalAddress | None = None
+
+
+class ContactSaved(Contract):
+    """A contact was created or changed. E-mail is normalised, mobile and phone are E.164."""
+
+    contact_id: UUID
+    version: Version
+    person: PersonalData
+    language: Text | None = None
+    customers: list[Role] = Field(default_factory=list)
+    attributes: list[int] = Field(default_factory=list, description="numbers of ticked attributes")
+
+
+class ContactDeleted(Contract):
+    """A contact was deleted; its bans stay in force."""
+
+    contact_id: UUID
+    version: Version
+
+
+class ClassificationSaved(Contract):
+    """A value of a list that sorts customers or contacts was created or changed."""
+
+    list_name: Text = Field(description="such as contact_attribute")
+    value_id: UUID
+    version: Version
+    number: int | None = None
+    title: Text
+    order: int = 0
+    flags: dict[str, bool] = Field(default_factory=dict)
+
+
+class FirstInvoicePosted(Contract):
+    """A customer's first recorded invoice is known, or is now another one than before."""
+
+    customer_id: UUID
+    document_source: Text
+    document_id: Key
+    document_date: Day
+    recorded_at: Moment
+
+
+class FirstSalesOrderPosted(FirstInvoicePosted):
+    """A customer's first recorded sales order is known, or is now another one than before."""
+
+
+class RelationshipStarted(Contract):
+    """The relationship has a start date, or a corrected one (`previously` tells the former)."""
+
+    customer_id: UUID
+    version: Version
+    relationship: Relationship
+    previously: Day | None = None
+
+
+class RelationshipEnded(Contract):
+    """The relationship has ended."""
+
+    customer_id: UUID
+    version: Version
+    ended_on: Day
+    reason: Text | None = None
+
+
+class DocumentRecorded(Contract):
+    """An ERP document was resolved to a customer and recorded, in this version."""
+
+    customer_id: UUID
+    document_source: Text
+    kind: DocumentKind
+    document_id: Key
+    document_version: int | None = None
+    voided: bool = False
+    document_date: Day | None = None
+    recorded_at: Moment | None = None
+    currency: Currency | None = None
+    net_amount: Money | None = None
+    gross_amount: Money | None = None
+    margin: Money | None = None
+    order_id: Text | None = None
+
+
+class BansChanged(Contract):
+    """The bans of one contact or of one customer (then: of all its contacts in that role).
+
+    `consent_seq` counts these events without a gap, so that a listener knows what it has missed.
+    The bans of the newest `consent_seq` of a subject hold.
+    """
+
+    consent_seq: Annotated[int, Field(ge=1)]
+    contact_id: UUID | None = None
+    customer_id: UUID | None = None
+    bans: Bans
+    email: Text | None = Field(default=None, description="normalised address the ban covers too")
+    mobile: Text | None = Field(default=None, description="E.164 number the ban covers too")
+    post: Text | None = Field(default=None, description="normalised postal address, likewise")
+
+
+class ConsentConfirmed(Contract):
+    """Answer to a probe: no ban later than `consent_seq` was acknowledged when this was said."""
+
+    nonce: UUID
+    consent_seq: Annotated[int, Field(ge=0)]
+    configured: Bans = Field(description="channels whose ban setting holds an attribute number")
+
+
+class PersonErased(Contract):
+    """A person was erased; whoever holds data about him removes it."""
+
+    contact_id: UUID
+    version: Version
