@@ -1,0 +1,1 @@
+"""Customers, contacts, their bans, ERP documents, and since when the relationship lasts."""

@@ -18,7 +18,7 @@ log = get_logger(__name__)
 
 
 async def sweep(engine: AsyncEngine, clock: Clock, *, retention: timedelta) -> int:
-    """Delete what is older than the retention, in chunks that hold no lock for long; return how much."""
+    """Delete what is older than the retention, in chunks with short locks; return how much."""
     removed = 0
     cutoffs = {
         _INBOX: clock() - retention,

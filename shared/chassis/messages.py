@@ -67,7 +67,7 @@ class Batch(Generic[T]):
         self.waiting[message.seq] = for_
 
     def park(self, message: Message[Any], *, reason: str, detail: str) -> None:
-        """Set one message aside for a person, with a stable reason and a text that names the mend."""
+        """Set one message aside for a person: a stable reason, and a text that names the mend."""
         self.parked[message.seq] = (reason, detail)
 
 

@@ -37,7 +37,7 @@ async def count_by_state(connection: AsyncConnection) -> dict[str, int]:
     """Return how many messages are pending, waiting, parked and done."""
     result = await connection.execute(text("SELECT state, count(*) FROM inbox GROUP BY state"))
     counts = {"pending": 0, "waiting": 0, "parked": 0, "done": 0}
-    return counts | {state: count for state, count in result}
+    return counts | {row[0]: row[1] for row in result}
 
 
 async def count_by_reason(connection: AsyncConnection) -> dict[str, int]:
@@ -48,7 +48,7 @@ async def count_by_reason(connection: AsyncConnection) -> dict[str, int]:
             "GROUP BY reason ORDER BY messages DESC, reason"
         )
     )
-    return {reason: count for reason, count in result}
+    return {row[0]: row[1] for row in result}
 
 
 async def list_parked(
@@ -62,7 +62,7 @@ async def list_parked(
             WHERE state = 'parked' AND seq > :after
               AND (CAST(:reason AS text) IS NULL OR reason = :reason)
             ORDER BY seq LIMIT :limit
-            """
+            """  # noqa: S608
         ),
         {"reason": reason, "after": after, "limit": limit},
     )
@@ -74,7 +74,7 @@ async def show_parked(
 ) -> tuple[ParkedMessage, bytes, dict[str, Any]]:
     """Return one parked message with its raw body and headers."""
     result = await connection.execute(
-        text(f"SELECT {_COLUMNS}, body, headers FROM inbox WHERE state = 'parked' AND seq = :seq"),
+        text(f"SELECT {_COLUMNS}, body, headers FROM inbox WHERE state = 'parked' AND seq = :seq"),  # noqa: S608
         {"seq": seq},
     )
     row = result.one_or_none()

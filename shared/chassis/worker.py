@@ -314,7 +314,7 @@ _CLAIM = text(
     SELECT {_COLUMNS} FROM inbox
     WHERE state IN ('pending', 'waiting') AND available_at <= :now
     ORDER BY available_at, seq LIMIT :limit FOR UPDATE SKIP LOCKED
-    """
+    """  # noqa: S608
 )
 _CLAIM_THESE = text(
     f"""
@@ -322,7 +322,7 @@ _CLAIM_THESE = text(
     WHERE seq = ANY(CAST(:seqs AS bigint[])) AND state IN ('pending', 'waiting')
       AND available_at <= :now
     ORDER BY seq FOR UPDATE SKIP LOCKED
-    """
+    """  # noqa: S608
 )
 _BEHIND = text(
     """
@@ -361,7 +361,8 @@ _PARK = text(
 _ATTEMPTS = text("SELECT attempts FROM inbox WHERE seq = :seq FOR UPDATE")
 _RETRY_LATER = text(
     """
-    UPDATE inbox SET state = :state, attempts = :attempts, blocking = true, reason = 'handler_failed',
+    UPDATE inbox SET state = :state, attempts = :attempts, blocking = true,
+                     reason = 'handler_failed',
                      detail = :detail, available_at = :available_at, waiting_for = NULL
     WHERE seq = :seq
     """

@@ -1,0 +1,1 @@
+"""Tables, statements and migrations."""

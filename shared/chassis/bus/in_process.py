@@ -29,7 +29,11 @@ class InProcessBus(Bus):
         self._delivering = True
 
     async def publish(self, messages: Sequence[Outgoing]) -> list[Outcome]:
-        """Store the messages in every listener's inbox; all fail together if one of them fails."""
+        """
+        Store the messages in every listener's inbox; all fail together if one of them fails.
+
+        A message that must be heard and has no listener fails alone, as it does on a broker.
+        """
         if not self._delivering:
             return [Outcome.FAILED] * len(messages)
         for listener in self._listeners:
@@ -45,7 +49,13 @@ class InProcessBus(Bus):
             except Exception as error:
                 log.warning("delivery_failed", listener=listener.service, error=repr(error))
                 return [Outcome.FAILED] * len(messages)
-        return [Outcome.CONFIRMED] * len(messages)
+        heard_types = frozenset().union(*(listener.types for listener in self._listeners))
+        return [
+            Outcome.FAILED
+            if message.must_be_heard and message.type not in heard_types
+            else Outcome.CONFIRMED
+            for message in messages
+        ]
 
     async def stop_delivery(self) -> None:
         """Deliver nothing more."""

@@ -1,4 +1,4 @@
-"""What must exist in RabbitMQ. Declared by a deploy step with rights of its own, never by a service.
+"""What must exist in RabbitMQ. Declared by a deploy step with its own rights, never by a service.
 
 Each service has one quorum inbox queue. Whatever the broker cannot deliver goes, at least once, to
 that service's dead-letter queue: a reject there must never lose a message, so the source queue

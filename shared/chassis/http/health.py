@@ -1,4 +1,4 @@
-"""Health that tells the truth: live means the loop turns; ready means every dependency was tried."""
+"""Health that tells the truth: live means the loop turns; ready means all was tried."""
 
 import asyncio
 from collections.abc import Sequence

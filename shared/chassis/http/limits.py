@@ -34,6 +34,7 @@ class BodyLimitMiddleware:
             await problem_response(refusal)(scope, receive, send)
             return
         seen = 0
+        answered = False
 
         async def counted() -> Any:
             nonlocal seen
@@ -43,4 +44,14 @@ class BodyLimitMiddleware:
                 raise refusal
             return message
 
-        await self._app(scope, counted, send)
+        async def answer(message: Any) -> None:
+            # The framework turns any error while it reads the body into a 400 of its own.
+            nonlocal answered
+            if seen <= self._limit:
+                answered = True
+                await send(message)
+            elif not answered:
+                answered = True
+                await problem_response(refusal)(scope, receive, send)
+
+        await self._app(scope, counted, answer)

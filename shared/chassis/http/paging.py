@@ -51,9 +51,14 @@ def read_cursor(cursor: str | None, *shape: type[str] | type[int]) -> list[str |
         isinstance(key, list)
         and len(key) == len(shape)
         and all(type(part) is kind for part, kind in zip(key, shape, strict=True))
-        and not any(isinstance(part, str) and "\x00" in part for part in key)
+        and all(_storable(part) for part in key if isinstance(part, str))
         and not any(isinstance(part, int) and abs(part) >= 2**63 for part in key)
     )
     if not fits:
         raise BadCursor("The cursor belongs to another list.")
     return list(key)
+
+
+def _storable(value: str) -> bool:
+    # The database holds neither; left in, they would fail the query instead of the request.
+    return not any(char == "\x00" or "\ud800" <= char <= "\udfff" for char in value)

@@ -1,4 +1,4 @@
-"""Every error is a problem document (RFC 9457) with a stable slug and a remedy; nothing else leaves."""
+"""Every error leaves as a problem document (RFC 9457) with a stable slug and a remedy."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -137,7 +137,7 @@ async def _unexpected(request: Request, error: Exception) -> JSONResponse:
 
 
 class ProblemMiddleware:
-    """Turns whatever escapes a route into a problem document; pure ASGI, so nothing is cancelled."""
+    """Turns whatever escapes a route into a problem document; pure ASGI: nothing is cancelled."""
 
     def __init__(self, app: Any) -> None:
         self._app = app

@@ -1,0 +1,39 @@
+# Every target is explained by the text after its name; `make help` prints them.
+PYTHON ?= python3
+RUN = PYTHONPATH=. .venv/bin/python -m
+READY = .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test check requirements bench schemas
+
+help: ## Print the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/\1|\2/p' Makefile | awk -F'|' '{printf "%-14s%s\n", $$1, $$2}'
+
+demo: $(READY) ## Run everything on this machine with example data
+	@$(RUN) apps.cli.main demo
+
+up: $(READY) ## Run everything on this machine, empty
+	@$(RUN) apps.cli.main up
+
+test: $(READY) ## Run all tests; finds PostgreSQL and RabbitMQ by itself
+	@$(RUN) pytest
+
+check: $(READY) ## Check format, lint, types and import contracts
+	@$(RUN) ruff format --check .
+	@$(RUN) ruff check .
+	@$(RUN) mypy
+	@PYTHONPATH=. .venv/bin/lint-imports
+
+requirements: $(READY) ## Print which tests prove which requirement, and what has none
+	@$(RUN) tests.requirements_report
+
+bench: $(READY) ## Measure the speed
+	@$(RUN) bench
+
+schemas: $(READY) ## Write the JSON schemas of all events
+	@$(RUN) apps.cli.main schemas
+
+$(READY): requirements.lock
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --require-hashes -r requirements.lock
+	@touch $(READY)

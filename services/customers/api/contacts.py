@@ -1,0 +1,108 @@
+"""Routes of contacts and their bans."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from services.customers.api.customers import cursor_id
+from services.customers.api.shapes import (
+    BansAnswer,
+    BansInput,
+    ContactInput,
+    ContactOutput,
+    contact_output,
+)
+from services.customers.handlers.change_bans import ContactNotFound, SetBans, ban_contact
+from services.customers.handlers.save_contact import SaveContact, change_contact, create_contact
+from services.customers.persistence import contacts as store
+from shared.chassis.http.paging import Cursor, Limit, Page, write_cursor
+from shared.chassis.http.writes import Answer, etag, expected_version, write
+from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
+
+Expected = Annotated[int, Depends(expected_version)]
+
+
+def _command(body: ContactInput) -> SaveContact:
+    return SaveContact(
+        first_name=body.first_name,
+        last_name=body.last_name,
+        email=body.email,
+        mobile=body.mobile,
+        phone=body.phone,
+        address=body.address.to_domain(),
+        language=body.language,
+        customers=tuple((place.customer_id, place.role) for place in body.customers),
+        attributes=frozenset(body.attributes),
+    )
+
+
+def contacts_router(units: UnitOfWorkFactory, *, region: str) -> APIRouter:
+    """Return the routes below /v1/contacts; bare phone numbers are read as of `region`."""
+    router = APIRouter(prefix="/v1/contacts", tags=["contacts"])
+
+    async def answer(contact_id: UUID, unit: UnitOfWork, status: int = 200) -> Answer:
+        rows = await store.fetch_contacts(unit.connection, [contact_id])
+        body = contact_output(rows[contact_id])
+        headers = {"ETag": etag(body.version)}
+        if status == 201:
+            headers["Location"] = f"/v1/contacts/{contact_id}"
+        return Answer(body, status, headers)
+
+    @router.post("", status_code=201, response_model=ContactOutput)
+    async def create(request: Request, body: ContactInput) -> Response:
+        """Create a contact at its customers."""
+
+        async def work(unit: UnitOfWork) -> Answer:
+            contact_id = await create_contact(_command(body), unit, region=region)
+            return await answer(contact_id, unit, 201)
+
+        return await write(request, units, work)
+
+    @router.get("")
+    async def list_all(
+        customer_id: UUID | None = None, cursor: Cursor = None, limit: Limit = 50
+    ) -> Page[ContactOutput]:
+        """List contacts, of one customer or of all, in the order of their creation."""
+        async with units.engine.connect() as connection:
+            rows = await store.list_contacts(
+                connection, customer_id=customer_id, after=cursor_id(cursor), limit=limit + 1
+            )
+        items = [contact_output(row) for row in rows[:limit]]
+        more = len(rows) > limit
+        return Page(items=items, next=write_cursor(str(items[-1].contact_id)) if more else None)
+
+    @router.get("/{contact_id}")
+    async def fetch(contact_id: UUID, response: Response) -> ContactOutput:
+        """Fetch a contact."""
+        async with units.engine.connect() as connection:
+            rows = await store.fetch_contacts(connection, [contact_id])
+        if contact_id not in rows:
+            raise ContactNotFound(f"There is no contact {contact_id}.")
+        body = contact_output(rows[contact_id])
+        response.headers["ETag"] = etag(body.version)
+        return body
+
+    @router.put("/{contact_id}", response_model=ContactOutput)
+    async def change(
+        request: Request, contact_id: UUID, body: ContactInput, expected: Expected
+    ) -> Response:
+        """Change a contact (If-Match); its bans follow it to a new address."""
+
+        async def work(unit: UnitOfWork) -> Answer:
+            await change_contact(contact_id, _command(body), unit, expected=expected, region=region)
+            return await answer(contact_id, unit)
+
+        return await write(request, units, work)
+
+    @router.put("/{contact_id}/bans", status_code=202, response_model=BansAnswer)
+    async def set_bans(request: Request, contact_id: UUID, body: BansInput) -> Response:
+        """Ban or free a contact on channels; answers the consent number that covers it."""
+
+        async def work(unit: UnitOfWork) -> Answer:
+            number = await ban_contact(contact_id, SetBans(**body.model_dump()), unit)
+            return Answer(BansAnswer(consent_seq=number), 202)
+
+        return await write(request, units, work)
+
+    return router

@@ -1,0 +1,162 @@
+"""Routes of customers and of since when the relationship lasts."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from services.customers.api.shapes import (
+    AddresseeOutput,
+    BansAnswer,
+    BansInput,
+    CustomerChange,
+    CustomerInput,
+    CustomerOutput,
+    GapOutput,
+    RelationshipStartInput,
+    customer_output,
+)
+from services.customers.handlers.change_bans import CustomerNotFound, SetBans, ban_customer
+from services.customers.handlers.pick_contacts import DocumentPurpose, gaps, pick_contacts
+from services.customers.handlers.save_customer import (
+    SaveCustomer,
+    SetRelationshipStart,
+    change_customer,
+    create_customer,
+    set_relationship_start,
+)
+from services.customers.persistence import customers as store
+from shared.chassis.http.paging import BadCursor, Cursor, Limit, Page, read_cursor, write_cursor
+from shared.chassis.http.writes import Answer, etag, expected_version, write
+from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
+
+Expected = Annotated[int, Depends(expected_version)]
+
+
+def cursor_id(cursor: str | None) -> UUID | None:
+    """Return the id a cursor names; refuse one of another list."""
+    key = read_cursor(cursor, str)
+    if key is None:
+        return None
+    try:
+        return UUID(str(key[0]))
+    except ValueError:
+        raise BadCursor("The cursor belongs to another list.") from None
+
+
+def customers_router(units: UnitOfWorkFactory) -> APIRouter:
+    """Return the routes below /v1/customers."""
+    router = APIRouter(prefix="/v1/customers", tags=["customers"])
+
+    async def answer(customer_id: UUID, unit: UnitOfWork, status: int = 200) -> Answer:
+        rows = await store.fetch_customers(unit.connection, [customer_id])
+        references = await store.fetch_references(unit.connection, [customer_id])
+        body = customer_output(rows[customer_id], references.get(customer_id, []))
+        headers = {"ETag": etag(body.version)}
+        if status == 201:
+            headers["Location"] = f"/v1/customers/{customer_id}"
+        return Answer(body, status, headers)
+
+    @router.post("", status_code=201, response_model=CustomerOutput)
+    async def create(request: Request, body: CustomerInput) -> Response:
+        """Create a customer. ERP documents that wait for it are applied."""
+
+        async def work(unit: UnitOfWork) -> Answer:
+            command = SaveCustomer(
+                name=body.name,
+                number=body.number,
+                business_id=body.business_id,
+                email=body.email,
+                references=tuple((one.source, one.ref) for one in body.references),
+            )
+            return await answer(await create_customer(command, unit), unit, 201)
+
+        return await write(request, units, work)
+
+    @router.get("")
+    async def list_all(cursor: Cursor = None, limit: Limit = 50) -> Page[CustomerOutput]:
+        """List customers in the order of their creation."""
+        after = cursor_id(cursor)
+        async with units.engine.connect() as connection:
+            rows = await store.list_customers(connection, after=after, limit=limit + 1)
+            references = await store.fetch_references(connection, [row.customer_id for row in rows])
+        items = [customer_output(row, references.get(row.customer_id, [])) for row in rows[:limit]]
+        more = len(rows) > limit
+        return Page(items=items, next=write_cursor(str(items[-1].customer_id)) if more else None)
+
+    @router.get("/document-gaps", response_model=Page[GapOutput])
+    async def document_gaps(
+        purpose: DocumentPurpose = DocumentPurpose.INVOICE, cursor: Cursor = None, limit: Limit = 50
+    ) -> Page[GapOutput]:
+        """List customers whom no document of the purpose can reach by e-mail."""
+        async with units.engine.connect() as connection:
+            rows = await gaps(purpose, connection, after=cursor_id(cursor), limit=limit + 1)
+        items = [GapOutput(customer_id=one, number=no, name=name) for one, no, name in rows[:limit]]
+        more = len(rows) > limit
+        return Page(items=items, next=write_cursor(str(items[-1].customer_id)) if more else None)
+
+    @router.get("/{customer_id}")
+    async def fetch(customer_id: UUID, response: Response) -> CustomerOutput:
+        """Fetch a customer with the source of its relationship start."""
+        async with units.engine.connect() as connection:
+            rows = await store.fetch_customers(connection, [customer_id])
+            if customer_id not in rows:
+                raise CustomerNotFound(f"There is no customer {customer_id}.")
+            references = await store.fetch_references(connection, [customer_id])
+        body = customer_output(rows[customer_id], references.get(customer_id, []))
+        response.headers["ETag"] = etag(body.version)
+        return body
+
+    @router.put("/{customer_id}", response_model=CustomerOutput)
+    async def change(
+        request: Request, customer_id: UUID, body: CustomerChange, expected: Expected
+    ) -> Response:
+        """Change a customer (If-Match)."""
+
+        async def work(unit: UnitOfWork) -> Answer:
+            command = SaveCustomer(
+                name=body.name,
+                business_id=body.business_id,
+                email=body.email,
+                references=tuple((one.source, one.ref) for one in body.references),
+            )
+            await change_customer(customer_id, command, unit, expected=expected)
+            return await answer(customer_id, unit)
+
+        return await write(request, units, work)
+
+    @router.put("/{customer_id}/relationship-start", response_model=CustomerOutput)
+    async def set_start(
+        request: Request, customer_id: UUID, body: RelationshipStartInput, expected: Expected
+    ) -> Response:
+        """Set the start by hand, which no document changes; null lets the documents decide."""
+
+        async def work(unit: UnitOfWork) -> Answer:
+            command = SetRelationshipStart(body.started_on)
+            await set_relationship_start(customer_id, command, unit, expected=expected)
+            return await answer(customer_id, unit)
+
+        return await write(request, units, work)
+
+    @router.put("/{customer_id}/bans", status_code=202, response_model=BansAnswer)
+    async def set_bans(request: Request, customer_id: UUID, body: BansInput) -> Response:
+        """Ban or free all contacts of the customer, in that role."""
+
+        async def work(unit: UnitOfWork) -> Answer:
+            number = await ban_customer(customer_id, SetBans(**body.model_dump()), unit)
+            return Answer(BansAnswer(consent_seq=number), 202)
+
+        return await write(request, units, work)
+
+    @router.get("/{customer_id}/addressees")
+    async def addressees(
+        customer_id: UUID, purpose: Annotated[DocumentPurpose, Query()]
+    ) -> list[AddresseeOutput]:
+        """Tell where a document goes: the contacts with the attribute, or the customer itself."""
+        async with units.engine.connect() as connection:
+            picked = await pick_contacts(customer_id, purpose, connection)
+        return [
+            AddresseeOutput(contact_id=a.contact_id, name=a.name, email=a.email) for a in picked
+        ]
+
+    return router

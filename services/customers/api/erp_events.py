@@ -1,0 +1,113 @@
+"""The ERP's entrance over HTTP: CloudEvents, single or many, stored like those from the bus."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import ValidationError
+from pydantic_core import from_json, to_json
+
+from services.customers.api.shapes import EventAnswer, EventsAnswer
+from shared.chassis.errors import Kind, Refusal
+from shared.chassis.inbox import MAX_MESSAGE, Inbox, Stored, UnreadableMessage
+from shared.chassis.messages import Incoming
+from shared.chassis.worker import explain
+from shared.contracts.catalogue import CATALOGUE
+from shared.contracts.wiring import read_data, read_label
+
+MAX_EVENTS = 1000
+
+
+class EventsUnreadable(Refusal):
+    """The body is no JSON that could hold CloudEvents."""
+
+    slug = "events_unreadable"
+    remedy = "Send one CloudEvent as a JSON object, or up to 1000 of them as a JSON array."
+
+
+class TooManyEvents(Refusal):
+    """The batch holds more events than are taken at once."""
+
+    kind = Kind.TOO_LARGE
+    slug = "too_many_events"
+    remedy = f"Send at most {MAX_EVENTS} events per request."
+
+
+def erp_router(inbox: Inbox) -> APIRouter:
+    """Return the route POST /v1/erp/events."""
+    router = APIRouter(prefix="/v1/erp", tags=["erp"])
+
+    @router.post("/events", status_code=202)
+    async def take(request: Request) -> EventsAnswer:
+        """
+        Take ERP events, one or a batch, and answer for each.
+
+        `accepted` means stored for certain and applied within moments; `duplicate` means it was
+        here before; `refused` names the field and the remedy, and the others are taken.
+        """
+        messages = _messages(await request.body(), dict(request.headers))
+        answers = [_checked(message) for message in messages]
+        accepted = [
+            place for place, answer in enumerate(answers) if answer.status == Stored.ACCEPTED.value
+        ]
+        fates = await inbox.store([messages[place] for place in accepted]) if accepted else []
+        for place, fate in zip(accepted, fates, strict=True):
+            answer = answers[place]
+            answer.status = fate.value
+            if fate is Stored.PARKED:
+                answer.status = "refused"
+                answer.reason = "message_id_reused"
+                answer.detail = (
+                    "id: this id came before from the same source with another body. Give every "
+                    "event an id of its own; the first one holds."
+                )
+        return EventsAnswer(results=answers)
+
+    return router
+
+
+def _messages(body: bytes, headers: dict[str, str]) -> list[Incoming]:
+    if "ce-specversion" in headers:
+        return [Incoming(body, {name: v for name, v in headers.items() if name.startswith("ce-")})]
+    try:
+        document: Any = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise EventsUnreadable(f"body: {error}") from None
+    if isinstance(document, dict):
+        return [Incoming(body, {})]
+    if not isinstance(document, list) or not document:
+        raise EventsUnreadable("body: neither an object nor a non-empty array.")
+    if len(document) > MAX_EVENTS:
+        raise TooManyEvents(f"The batch holds {len(document)} events.")
+    return [Incoming(to_json(event), {}) for event in document]
+
+
+def _checked(message: Incoming) -> EventAnswer:
+    if len(message.body) > MAX_MESSAGE:
+        return EventAnswer(
+            id=None,
+            status="refused",
+            reason="message_too_large",
+            detail=f"body: over {MAX_MESSAGE} bytes. Send fewer lines per document.",
+        )
+    try:
+        label = read_label(message.body, message.headers)
+    except UnreadableMessage as error:
+        return EventAnswer(id=None, status="refused", reason=error.reason, detail=error.detail)
+    event = CATALOGUE.get(label.type)
+    if event is None or event.publisher != "erp" or "customers" not in event.heard_by:
+        return EventAnswer(
+            id=label.message_id,
+            status="refused",
+            reason="type_unknown",
+            detail=f"type: {label.type!r} is none that an ERP publishes; see docs/events.md.",
+        )
+    try:
+        event.model.model_validate_json(read_data(message.body, label.structured))
+    except ValidationError as error:
+        reason, detail = explain(error)
+        return EventAnswer(id=label.message_id, status="refused", reason=reason, detail=detail)
+    except ValueError as error:
+        return EventAnswer(
+            id=label.message_id, status="refused", reason="data_unreadable", detail=str(error)
+        )
+    return EventAnswer(id=label.message_id, status=Stored.ACCEPTED.value)

@@ -1,0 +1,314 @@
+"""Shapes of requests and answers: their own models, apart from the domain."""
+
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from sqlalchemy.engine import Row
+
+from services.customers.domain.contact_data import PostalAddress
+
+
+def _storable(value: str) -> str:
+    if "\x00" in value:
+        raise ValueError("holds a NUL character; remove it")
+    return value
+
+
+Name = Annotated[str, Field(max_length=200), AfterValidator(_storable)]
+Required = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_storable)]
+AttributeNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+class Input(BaseModel):
+    """Base of request bodies: what is not known is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Reference(Input):
+    """The customer's key in an ERP; `source` is the CloudEvents source of that ERP."""
+
+    source: Required = Field(examples=["/erp/main"])
+    ref: Required = Field(examples=["17850"])
+
+
+class CustomerInput(Input):
+    """A customer as a person describes it."""
+
+    name: Required = Field(examples=["Kauppa Oy"])
+    number: Required | None = Field(default=None, description="given by the series if left out")
+    business_id: Required | None = None
+    email: Name | None = None
+    references: list[Reference] = Field(default_factory=list, max_length=50)
+
+
+class CustomerChange(Input):
+    """The fields of a customer that may change; what is left out is emptied."""
+
+    name: Required
+    business_id: Required | None = None
+    email: Name | None = None
+    references: list[Reference] = Field(default_factory=list, max_length=50)
+
+
+class RelationshipOutput(BaseModel):
+    """Since when, by which source and document, and when that was decided."""
+
+    started_on: date
+    source: str
+    document_source: str | None
+    document_id: str | None
+    recorded_at: datetime | None
+    decided_at: datetime | None
+
+
+class BansOutput(BaseModel):
+    """True forbids the channel for marketing; `post` is letter post only."""
+
+    email: bool
+    sms: bool
+    post: bool
+
+
+class CustomerOutput(BaseModel):
+    """A customer as it stands."""
+
+    customer_id: UUID
+    version: int
+    number: str
+    name: str
+    business_id: str | None
+    email: str | None
+    references: list[Reference]
+    relationship: RelationshipOutput | None
+    bans: BansOutput
+    created_at: datetime
+    updated_at: datetime
+
+
+def customer_output(row: Row[Any], references: list[tuple[str, str]]) -> CustomerOutput:
+    """Return the answer for a customer's row."""
+    return CustomerOutput(
+        customer_id=row.customer_id,
+        version=row.version,
+        number=row.number,
+        name=row.name,
+        business_id=row.business_id,
+        email=row.email,
+        references=[Reference(source=source, ref=ref) for source, ref in references],
+        relationship=None
+        if row.started_on is None
+        else RelationshipOutput(
+            started_on=row.started_on,
+            source=row.start_source,
+            document_source=row.start_document_source,
+            document_id=row.start_document_id,
+            recorded_at=row.start_recorded_at,
+            decided_at=row.start_decided_at,
+        ),
+        bans=BansOutput(email=row.ban_email, sms=row.ban_sms, post=row.ban_post),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+class RelationshipStartInput(Input):
+    """A start date set by hand; null lets the documents decide again."""
+
+    started_on: Annotated[date, Field(ge=date(1900, 1, 1), le=date(2199, 12, 31))] | None
+
+
+class AddressShape(Input):
+    """A postal address; a letter needs all four."""
+
+    street: Name | None = None
+    postal_code: Name | None = None
+    city: Name | None = None
+    country: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None
+
+    def to_domain(self) -> PostalAddress:
+        """Return the address as the domain has it."""
+        return PostalAddress(self.street, self.postal_code, self.city, self.country)
+
+
+class Place(Input):
+    """A contact's place at a customer."""
+
+    customer_id: UUID
+    role: Name | None = None
+
+
+class ContactInput(Input):
+    """A contact as a person describes it; `attributes` are the numbers that are ticked."""
+
+    first_name: Name = ""
+    last_name: Name = ""
+    email: Name | None = None
+    mobile: Name | None = None
+    phone: Name | None = None
+    address: AddressShape = AddressShape()
+    language: Annotated[str, Field(pattern="^[a-z]{2}$")] | None = None
+    customers: list[Place] = Field(default_factory=list, max_length=100)
+    attributes: list[AttributeNumber] = Field(default_factory=list, max_length=500)
+
+
+class ContactOutput(BaseModel):
+    """A contact as it stands, e-mail and numbers in their normal form."""
+
+    contact_id: UUID
+    version: int
+    first_name: str
+    last_name: str
+    email: str | None
+    mobile: str | None
+    phone: str | None
+    address: AddressShape
+    language: str | None
+    customers: list[Place]
+    attributes: list[int]
+    created_at: datetime
+    updated_at: datetime
+
+
+def contact_output(row: Row[Any]) -> ContactOutput:
+    """Return the answer for a contact's row with its customers."""
+    return ContactOutput(
+        contact_id=row.contact_id,
+        version=row.version,
+        first_name=row.first_name,
+        last_name=row.last_name,
+        email=row.email,
+        mobile=row.mobile,
+        phone=row.phone,
+        address=AddressShape(
+            street=row.street, postal_code=row.postal_code, city=row.city, country=row.country
+        ),
+        language=row.language,
+        customers=[
+            Place(customer_id=one, role=role)
+            for one, role in zip(row.customer_ids or (), row.roles or (), strict=True)
+        ],
+        attributes=sorted(row.attributes),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+class BansInput(Input):
+    """Channels to ban (true) or to free (false); what is left out stays as it is."""
+
+    email: bool | None = None
+    sms: bool | None = None
+    post: bool | None = None
+
+
+class BansAnswer(BaseModel):
+    """`accepted`: stored here, and on its way to mailing, which has it for certain as soon as its
+    GET /v1/consent shows `applied_through` of this `consent_seq` or more.
+    """
+
+    fence: str = "accepted"
+    consent_seq: int
+
+
+class AttributeInput(Input):
+    """A contact attribute; the number is the next free one if left out."""
+
+    title: Required
+    number: AttributeNumber | None = None
+    group_id: UUID | None = None
+
+
+class AttributeOutput(BaseModel):
+    """A contact attribute."""
+
+    attribute_id: UUID
+    number: int
+    title: str
+    group_id: UUID | None
+
+
+class GroupInput(Input):
+    """A group of contact attributes, such as the bans."""
+
+    title: Required
+
+
+class GroupOutput(BaseModel):
+    """A group of contact attributes."""
+
+    group_id: UUID
+    title: str
+
+
+class SettingInput(Input):
+    """A setting's value: 1 or 2 for the switches, else an attribute number, or null for unset."""
+
+    value: Annotated[int, Field(ge=0, le=2**31 - 1)] | None
+
+
+class SettingOutput(BaseModel):
+    """A setting as it stands."""
+
+    name: str
+    value: int | None
+    version: int
+
+
+class StartChangeOutput(BaseModel):
+    """One start date that changes."""
+
+    customer_id: UUID
+    before: date | None
+    after: date | None
+
+
+class EffectOutput(BaseModel):
+    """What a change does, or would do (`dry_run`)."""
+
+    dry_run: bool
+    contacts_with_changed_bans: int = 0
+    starts_changed: int = 0
+    first_starts: list[StartChangeOutput] = Field(
+        default_factory=list, description="the first hundred of them"
+    )
+
+
+class SettingChanged(BaseModel):
+    """The setting after the change and what it did."""
+
+    setting: SettingOutput
+    effect: EffectOutput
+
+
+class AddresseeOutput(BaseModel):
+    """Where a document goes; no contact_id means the customer's own address."""
+
+    contact_id: UUID | None
+    name: str
+    email: str
+
+
+class GapOutput(BaseModel):
+    """A customer whom no document of the purpose can reach."""
+
+    customer_id: UUID
+    number: str
+    name: str
+
+
+class EventAnswer(BaseModel):
+    """What became of one event: accepted, duplicate, or refused with the field and the remedy."""
+
+    id: str | None
+    status: str
+    reason: str | None = None
+    detail: str | None = None
+
+
+class EventsAnswer(BaseModel):
+    """One answer per event, in the order they were sent."""
+
+    results: list[EventAnswer]

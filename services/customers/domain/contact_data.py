@@ -1,0 +1,68 @@
+"""E-mail addresses, phone numbers and postal addresses in their one normal form."""
+
+from dataclasses import dataclass
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+
+from shared.chassis.errors import InvalidField
+
+
+@dataclass(frozen=True, slots=True)
+class PostalAddress:
+    """Where letters go."""
+
+    street: str | None = None
+    postal_code: str | None = None
+    city: str | None = None
+    country: str | None = None
+
+    def key(self) -> str | None:
+        """Return the address folded for comparison, or None where a letter could not arrive."""
+        parts = (self.street, self.postal_code, self.city, self.country)
+        if not all(parts):
+            return None
+        return "|".join(" ".join(str(part).split()).casefold() for part in parts)
+
+
+def normal_email(value: str) -> str | None:
+    """Return an e-mail address folded for comparison, or None if it cannot be one."""
+    try:
+        return validate_email(value.strip(), check_deliverability=False).normalized.casefold()
+    except EmailNotValidError:
+        return None
+
+
+def normal_phone(value: str, *, region: str) -> str | None:
+    """Return a phone number as E.164, or None if it is no valid number seen from the region."""
+    try:
+        number = phonenumbers.parse(value, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def checked_email(field: str, value: str | None) -> str | None:
+    """Return the normal form; refuse what is no e-mail address, naming the field."""
+    if value is None or not value.strip():
+        return None
+    normal = normal_email(value)
+    if normal is None:
+        raise InvalidField(field, "is no e-mail address", "Send an address such as a@example.com.")
+    return normal
+
+
+def checked_phone(field: str, value: str | None, *, region: str) -> str | None:
+    """Return the number as E.164; refuse what is no valid number, naming the field."""
+    if value is None or not value.strip():
+        return None
+    normal = normal_phone(value, region=region)
+    if normal is None:
+        raise InvalidField(
+            field,
+            "is no valid phone number",
+            "Send it with its country code, such as +358401234567.",
+        )
+    return normal

@@ -1,0 +1,110 @@
+"""What happened in the domain. `messaging/publications.py` decides how the public hears of it."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from services.customers.domain.bans import Bans
+from services.customers.domain.contact_data import PostalAddress
+from services.customers.domain.relationship import CountedDocument, Relationship
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerSaved:
+    """A customer as it now stands."""
+
+    customer_id: UUID
+    version: int
+    number: str
+    name: str
+    business_id: str | None
+    email: str | None
+    relationship: Relationship | None
+    bans: Bans
+
+
+@dataclass(frozen=True, slots=True)
+class ContactSaved:
+    """A contact as it now stands."""
+
+    contact_id: UUID
+    version: int
+    first_name: str
+    last_name: str
+    email: str | None
+    mobile: str | None
+    phone: str | None
+    address: PostalAddress
+    language: str | None
+    customers: tuple[tuple[UUID, str | None], ...] = ()
+    attributes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeSaved:
+    """A contact attribute as it now stands."""
+
+    attribute_id: UUID
+    version: int
+    number: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRecorded:
+    """An ERP document was recorded in a new state."""
+
+    customer_id: UUID
+    source: str
+    kind: str
+    document_id: str
+    document_version: int | None
+    voided: bool
+    document_date: date | None = None
+    recorded_at: datetime | None = None
+    currency: str | None = None
+    net_amount: Decimal | None = None
+    gross_amount: Decimal | None = None
+    margin: Decimal | None = None
+    order_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FirstDocumentKnown:
+    """A customer's first invoice or sales order is known, or is now another one."""
+
+    customer_id: UUID
+    document: CountedDocument
+
+
+@dataclass(frozen=True, slots=True)
+class RelationshipStarted:
+    """The relationship has a start date, or a corrected one."""
+
+    customer_id: UUID
+    version: int
+    relationship: Relationship
+    previously: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class BansChanged:
+    """The bans of a contact, or of a customer for all its contacts, are these from now on."""
+
+    consent_seq: int
+    bans: Bans
+    contact_id: UUID | None = None
+    customer_id: UUID | None = None
+    email: str | None = None
+    mobile: str | None = None
+    post: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentConfirmed:
+    """Every ban acknowledged so far has a number up to `consent_seq`."""
+
+    nonce: UUID
+    consent_seq: int
+    configured: Bans = field(default_factory=Bans)

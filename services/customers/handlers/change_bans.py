@@ -1,0 +1,161 @@
+"""Change the bans of contacts and customers; every change has a gapless consent number (LS-26)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import text
+
+from services.customers.domain.bans import CHANNEL_OF, Bans, bans_of
+from services.customers.domain.contact_data import PostalAddress
+from services.customers.domain.events import BansChanged
+from services.customers.handlers.start_relationships import tell_customers
+from services.customers.persistence.contacts import fetch_contacts, lock_contacts, set_attributes
+from services.customers.persistence.customers import fetch_customers
+from services.customers.persistence.register import fetch_settings, take_consent_numbers
+from services.customers.persistence.rows import contact_saved
+from shared.chassis.errors import Kind, Refusal, StaleVersion
+from shared.chassis.unit_of_work import UnitOfWork
+
+
+class BanNotConfigured(Refusal):
+    """The setting of this ban holds no attribute number, so the ban cannot be stored (LS-27)."""
+
+    kind = Kind.CONFLICT
+    slug = "ban_not_configured"
+    remedy = "Give the setting NO_EMAIL, NO_SMS or NO_MARKETING the number of an attribute first."
+
+
+class ContactNotFound(Refusal):
+    """There is no such contact."""
+
+    kind = Kind.NOT_FOUND
+    slug = "contact_not_found"
+    remedy = "List the contacts of the customer to find its id."
+
+
+class CustomerNotFound(Refusal):
+    """There is no such customer."""
+
+    kind = Kind.NOT_FOUND
+    slug = "customer_not_found"
+    remedy = "List the customers to find its id."
+
+
+@dataclass(frozen=True, slots=True)
+class SetBans:
+    """Channels to ban (True) or to free (False); a channel left out stays as it is."""
+
+    email: bool | None = None
+    sms: bool | None = None
+    post: bool | None = None
+
+    def chosen(self) -> dict[str, bool]:
+        """Return the channels that are to change."""
+        given = {"email": self.email, "sms": self.sms, "post": self.post}
+        return {channel: value for channel, value in given.items() if value is not None}
+
+
+async def ban_contact(
+    contact_id: UUID, command: SetBans, uow: UnitOfWork, *, expected: int | None = None
+) -> int:
+    """Tick or untick the ban attributes of a contact; return the consent number that covers it."""
+    settings = await fetch_settings(uow.connection, lock=True)
+    locked = await lock_contacts(uow.connection, [contact_id])
+    if contact_id not in locked:
+        raise ContactNotFound(f"There is no contact {contact_id}.")
+    version, attributes = locked[contact_id]
+    if expected is not None and version != expected:
+        raise StaleVersion(f"The contact is at version {version}, not {expected}.")
+    after = set(attributes)
+    for name, channel in CHANNEL_OF.items():
+        banned = command.chosen().get(channel)
+        if banned is None:
+            continue
+        number = settings.get(name)
+        if number is None:
+            raise BanNotConfigured(f"{name} holds no attribute number.")
+        after = after | {number} if banned else after - {number}
+    return await change_attributes({contact_id: (attributes, after)}, uow, settings=settings)
+
+
+async def change_attributes(
+    changes: Mapping[UUID, tuple[set[int], set[int]]],
+    uow: UnitOfWork,
+    *,
+    settings: Mapping[str, int | None],
+) -> int:
+    """
+    Replace the attributes of locked contacts, telling contacts saved and bans changed.
+
+    `changes` maps a contact to its attributes before and after. Returns the consent number that
+    covers all of it, which is the present one if no ban changed.
+    """
+    changed = {one: after for one, (before, after) in changes.items() if before != after}
+    if changed:
+        await set_attributes(uow.connection, changed, now=uow.now)
+        rows = await fetch_contacts(uow.connection, changed)
+        uow.record_all(contact_saved(rows[one]) for one in changed)
+    bans = {
+        one: bans_of(after, settings)
+        for one, after in changed.items()
+        if bans_of(after, settings) != bans_of(changes[one][0], settings)
+    }
+    return await tell_contact_bans(bans, uow)
+
+
+async def tell_contact_bans(bans: Mapping[UUID, Bans], uow: UnitOfWork) -> int:
+    """Number and record the bans of contacts; return the number that covers them all."""
+    first = await take_consent_numbers(uow.connection, len(bans))
+    rows = await fetch_contacts(uow.connection, bans) if bans else {}
+    for place, (contact_id, held) in enumerate(bans.items()):
+        row = rows[contact_id]
+        address = PostalAddress(row.street, row.postal_code, row.city, row.country)
+        uow.record(
+            BansChanged(
+                consent_seq=first + place,
+                bans=held,
+                contact_id=contact_id,
+                email=row.email,
+                mobile=row.mobile,
+                post=address.key(),
+            )
+        )
+    return first + len(bans) - 1
+
+
+async def ban_customer(customer_id: UUID, command: SetBans, uow: UnitOfWork) -> int:
+    """Ban or free a customer, which means all its contacts in that role (LS-A6)."""
+    rows = await fetch_customers(uow.connection, [customer_id])
+    if customer_id not in rows:
+        raise CustomerNotFound(f"There is no customer {customer_id}.")
+    chosen = command.chosen()
+    result = await uow.connection.execute(
+        text(
+            """
+            UPDATE customer SET ban_email = coalesce(CAST(:email AS boolean), ban_email),
+                                ban_sms = coalesce(CAST(:sms AS boolean), ban_sms),
+                                ban_post = coalesce(CAST(:post AS boolean), ban_post),
+                                version = version + 1, updated_at = :now
+            WHERE customer_id = :id RETURNING ban_email, ban_sms, ban_post
+            """
+        ),
+        {
+            "id": customer_id,
+            "email": chosen.get("email"),
+            "sms": chosen.get("sms"),
+            "post": chosen.get("post"),
+            "now": uow.now,
+        },
+    )
+    held = result.one()
+    number = await take_consent_numbers(uow.connection, 1)
+    uow.record(
+        BansChanged(
+            consent_seq=number,
+            bans=Bans(email=held.ban_email, sms=held.ban_sms, post=held.ban_post),
+            customer_id=customer_id,
+        )
+    )
+    await tell_customers([customer_id], uow)
+    return number

@@ -1,0 +1,226 @@
+"""Take over customers and their contacts from an ERP's master data, a batch at a time.
+
+The newest event of a reference wins. An ERP may set bans and never lifts one.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from services.customers.domain.bans import bans_of
+from services.customers.domain.contact_data import normal_email, normal_phone
+from services.customers.handlers.change_bans import change_attributes, tell_contact_bans
+from services.customers.handlers.ids import new_id
+from services.customers.handlers.save_customer import keys_of
+from services.customers.handlers.start_relationships import tell_customers
+from services.customers.persistence import contacts as contact_store
+from services.customers.persistence import customers as store
+from services.customers.persistence.documents import lock_customers, resolve_customers
+from services.customers.persistence.register import fetch_settings
+from services.customers.persistence.rows import contact_saved
+from shared.chassis.messages import Batch, Message
+from shared.chassis.unit_of_work import UnitOfWork
+from shared.contracts import erp
+
+Saved = Message[erp.CustomerSaved]
+
+
+def on_customer_saved(region: str) -> Callable[[Batch[Any], UnitOfWork], Any]:
+    """Return the handler for an ERP's master data; `region` is where bare phone numbers are."""
+
+    async def handle(batch: Batch[erp.CustomerSaved], uow: UnitOfWork) -> None:
+        newest: dict[tuple[str, str], Saved] = {}
+        for message in batch:
+            key = (message.source, message.data.erp_ref)
+            if key not in newest or _rank(message) >= _rank(newest[key]):
+                newest[key] = message
+        customers = await _save_customers(batch, newest, uow)
+        await _save_contacts([(newest[key], one) for key, one in customers.items()], uow, region)
+
+    return handle
+
+
+def _rank(message: Saved) -> tuple[int, datetime]:
+    return message.data.version or 0, message.time or message.received_at
+
+
+async def _save_customers(
+    batch: Batch[Any], newest: dict[tuple[str, str], Saved], uow: UnitOfWork
+) -> dict[tuple[str, str], UUID]:
+    """Create and change customers; return those that the events were news about."""
+    known = await resolve_customers(
+        uow.connection, {("erp_ref", source, ref) for source, ref in newest}
+    )
+    present = {(source, ref): known[("erp_ref", source, ref)] for source, ref in newest}
+    await lock_customers(uow.connection, [one for one in present.values() if one is not None])
+    stale = await _remember_versions(newest, present, uow)
+    taken = await _taken(newest, present, uow)
+    fresh: list[dict[str, Any]] = []
+    changed: list[dict[str, Any]] = []
+    ids: dict[tuple[str, str], UUID] = {}
+    for key, message in newest.items():
+        if key in stale:
+            continue
+        clash = taken.get(key)
+        if clash is not None:
+            batch.park(
+                message,
+                reason="customer_key_taken",
+                detail=f"{clash}: another customer has it already. Give the customers one key "
+                "each, or add the reference to the customer that has it.",
+            )
+            continue
+        row: dict[str, Any] = {
+            "customer_id": present[key] or new_id(),
+            "number": message.data.customer_number,
+            "name": message.data.name,
+            "business_id": message.data.business_id,
+            "email": normal_email(message.data.email) if message.data.email else None,
+        }
+        ids[key] = row["customer_id"]
+        (changed if present[key] else fresh).append(row)
+        uow.release(keys_of(row, (key,)))
+    if fresh:
+        numbers = iter(
+            await store.next_numbers(uow.connection, sum(not row["number"] for row in fresh))
+        )
+        for row in fresh:
+            row["number"] = row["number"] or next(numbers)
+        await store.insert_customers(uow.connection, fresh, now=uow.now)
+        new = {row["customer_id"] for row in fresh}
+        await store.insert_references(
+            uow.connection,
+            [(source, ref, one) for (source, ref), one in ids.items() if one in new],
+        )
+        await _remember_versions(
+            {key: newest[key] for key, one in ids.items() if one in new}, dict(ids), uow
+        )
+    if changed:
+        await store.update_customers(uow.connection, changed, now=uow.now)
+    if ids:
+        await tell_customers(list(ids.values()), uow)
+    return ids
+
+
+async def _remember_versions(
+    newest: dict[tuple[str, str], Saved],
+    present: dict[tuple[str, str], UUID | None] | dict[tuple[str, str], UUID],
+    uow: UnitOfWork,
+) -> set[tuple[str, str]]:
+    """Note what was told last of each known reference; return those told newer things before."""
+    keys = [key for key in newest if present.get(key) is not None]
+    result = await uow.connection.execute(
+        text(
+            """
+            UPDATE customer_reference AS known SET erp_version = told.version, erp_time = told.time
+            FROM unnest(CAST(:sources AS text[]), CAST(:refs AS text[]),
+                        CAST(:versions AS bigint[]), CAST(:times AS timestamptz[]))
+                 AS told (source, ref, version, time)
+            WHERE known.source = told.source AND known.ref = told.ref
+              AND (known.erp_time IS NULL
+                   OR (told.version, told.time) >= (known.erp_version, known.erp_time))
+            RETURNING known.source, known.ref
+            """
+        ),
+        {
+            "sources": [source for source, _ in keys],
+            "refs": [ref for _, ref in keys],
+            "versions": [_rank(newest[key])[0] for key in keys],
+            "times": [_rank(newest[key])[1] for key in keys],
+        },
+    )
+    return set(keys) - {(row.source, row.ref) for row in result}
+
+
+async def _taken(
+    newest: dict[tuple[str, str], Saved],
+    present: dict[tuple[str, str], UUID | None],
+    uow: UnitOfWork,
+) -> dict[tuple[str, str], str]:
+    """Return the references whose number or business id belongs to another customer."""
+    wanted = {(kind, "", value) for message in newest.values() for kind, value in _keys(message)}
+    owners = await resolve_customers(uow.connection, wanted)
+    found: dict[tuple[str, str], str] = {}
+    seen: dict[tuple[str, str], tuple[str, str]] = {}
+    for key, message in newest.items():
+        for kind, value in _keys(message):
+            owner = owners[(kind, "", value)]
+            first = seen.setdefault((kind, value), key)
+            if (owner is not None and owner != present[key]) or first != key:
+                found[key] = f"{kind} {value!r}"
+    return found
+
+
+def _keys(message: Saved) -> list[tuple[str, str]]:
+    keys = []
+    if message.data.customer_number:
+        keys.append(("customer_number", message.data.customer_number))
+    if message.data.business_id:
+        keys.append(("business_id", message.data.business_id))
+    return keys
+
+
+async def _save_contacts(saved: Sequence[tuple[Saved, UUID]], uow: UnitOfWork, region: str) -> None:
+    told: dict[tuple[str, str], tuple[erp.ErpContact, UUID]] = {
+        (message.source, contact.contact_ref): (contact, customer_id)
+        for message, customer_id in saved
+        for contact in message.data.contacts
+    }
+    if not told:
+        return
+    known = await contact_store.resolve_contacts(uow.connection, told)
+    ids = {key: known.get(key) or new_id() for key in told}
+    fresh = {key for key in told if key not in known}
+    rows = {key: _contact_row(ids[key], contact, region) for key, (contact, _) in told.items()}
+    locked = await contact_store.lock_contacts(uow.connection, list(known.values()))
+    if fresh:
+        await contact_store.insert_contacts(
+            uow.connection, [rows[key] for key in fresh], now=uow.now
+        )
+        await contact_store.insert_contact_references(
+            uow.connection, [(source, ref, ids[source, ref]) for source, ref in fresh]
+        )
+    moved = await contact_store.update_contacts(
+        uow.connection, [rows[key] for key in told if key not in fresh], now=uow.now
+    )
+    await contact_store.place_contacts(
+        uow.connection, [(ids[key], customer_id, None) for key, (_, customer_id) in told.items()]
+    )
+    settings = await fetch_settings(uow.connection, lock=True)
+    attributes: dict[UUID, tuple[set[int], set[int]]] = {}
+    for key, (contact, _) in told.items():
+        before = locked[ids[key]][1] if key not in fresh else set()
+        numbers = {number for name in contact.bans if (number := settings.get(name)) is not None}
+        attributes[ids[key]] = (before, before | numbers)
+    await change_attributes(attributes, uow, settings=settings)
+    quiet = {one for one, (before, after) in attributes.items() if before == after}
+    stored = await contact_store.fetch_contacts(uow.connection, quiet)
+    uow.record_all(contact_saved(row) for row in stored.values())
+    carried = {
+        one: held
+        for one in moved & quiet
+        if (held := bans_of(attributes[one][1], settings)) != bans_of((), settings)
+    }
+    await tell_contact_bans(carried, uow)
+
+
+def _contact_row(contact_id: UUID, contact: erp.ErpContact, region: str) -> dict[str, Any]:
+    address = contact.address or erp.PostalAddress()
+    home = address.country or region
+    # An ERP's unusable number must not keep the person out; it only cannot be reached by it.
+    return {
+        "contact_id": contact_id,
+        "first_name": contact.first_name,
+        "last_name": contact.last_name,
+        "email": normal_email(contact.email) if contact.email else None,
+        "mobile": normal_phone(contact.mobile, region=home) if contact.mobile else None,
+        "phone": normal_phone(contact.phone, region=home) if contact.phone else None,
+        "street": address.street,
+        "postal_code": address.postal_code,
+        "city": address.city,
+        "country": address.country,
+        "language": contact.language,
+    }

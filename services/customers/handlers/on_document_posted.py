@@ -1,0 +1,187 @@
+"""Record ERP documents as versioned facts and let relationship starts follow (LS-29 to LS-31)."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, time
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from services.customers.domain.documents import (
+    CREDIT_NOTE,
+    INVOICE,
+    SALES_ORDER,
+    DocumentState,
+    contradiction,
+)
+from services.customers.domain.events import DocumentRecorded, FirstDocumentKnown
+from services.customers.domain.settings import start_rule
+from services.customers.handlers.start_relationships import changed_starts, start_relationships
+from services.customers.persistence.documents import (
+    Reference,
+    fetch_documents,
+    first_documents,
+    keep_history,
+    lock_customers,
+    resolve_customers,
+    save_documents,
+)
+from services.customers.persistence.register import fetch_settings
+from services.customers.persistence.rows import relationship_of
+from shared.chassis.messages import Batch, Message
+from shared.chassis.unit_of_work import UnitOfWork
+from shared.contracts import erp
+from shared.contracts.envelope import body_hash
+
+_KIND = {
+    erp.InvoicePosted: INVOICE,
+    erp.InvoiceVoided: INVOICE,
+    erp.CreditNotePosted: CREDIT_NOTE,
+    erp.SalesOrderPosted: SALES_ORDER,
+    erp.SalesOrderCancelled: SALES_ORDER,
+}
+
+Told = tuple[Message[Any], DocumentState]
+
+
+def on_document_posted(zone: ZoneInfo) -> Callable[[Batch[Any], UnitOfWork], Any]:
+    """Return the handler for documents posted and cancelled; days begin in this time zone."""
+
+    async def handle(batch: Batch[erp.DocumentIdentity], uow: UnitOfWork) -> None:
+        references = {message.seq: reference(message) for message in batch}
+        customers = await resolve_customers(uow.connection, set(references.values()))
+        told: list[Told] = []
+        for message in batch:
+            customer_id = customers[references[message.seq]]
+            if customer_id is None:
+                batch.wait(message, waiting_key(references[message.seq]))
+            else:
+                told.append((message, _state(message, customer_id, zone)))
+        if told:
+            await _record(batch, told, uow)
+
+    return handle
+
+
+def reference(message: Message[erp.DocumentIdentity]) -> Reference:
+    """Return how a document names its customer; an ERP's own keys are its own."""
+    named = message.data.customer
+    if named.erp_ref is not None:
+        return "erp_ref", message.source, named.erp_ref
+    if named.customer_number is not None:
+        return "customer_number", "", named.customer_number
+    return "business_id", "", named.business_id or ""
+
+
+def waiting_key(named: Reference) -> str:
+    """Return what a document waits for while its customer is unknown."""
+    return f"customer {named[0]} {named[1]} {named[2]}"
+
+
+async def _record(batch: Batch[Any], told: Sequence[Told], uow: UnitOfWork) -> None:
+    before = await fetch_documents(uow.connection, {state.key for _, state in told})
+    affected = {state.customer_id for _, state in told}
+    affected |= {state.customer_id for state in before.values()}
+    # Locked before the documents change, so that two workers cannot each decide half a truth.
+    present = {
+        customer_id: relationship_of(row)
+        for customer_id, row in (await lock_customers(uow.connection, affected)).items()
+    }
+    newest, replaced = _fold(batch, told, dict(before))
+    changed = [state for key, state in newest.items() if before.get(key) != state]
+    if not changed:
+        return
+    firsts_before = await first_documents(uow.connection, affected)
+    await save_documents(uow.connection, changed)
+    if replaced:
+        await keep_history(uow.connection, replaced, uow.now)
+    uow.record_all(_recorded(state) for state in changed)
+    firsts = await first_documents(uow.connection, affected)
+    for customer_id, documents in firsts.items():
+        known = firsts_before.get(customer_id, [])
+        uow.record_all(
+            FirstDocumentKnown(customer_id, document)
+            for document in documents
+            if document not in known
+        )
+    rule = start_rule(await fetch_settings(uow.connection, lock=True))
+    await start_relationships(changed_starts(firsts, present, rule), present, uow)
+
+
+def _fold(
+    batch: Batch[Any],
+    told: Sequence[Told],
+    states: dict[tuple[str, str, str], DocumentState],
+) -> tuple[dict[tuple[str, str, str], DocumentState], list[DocumentState]]:
+    """Fold what was told into the known states; set contradictions aside."""
+    replaced: list[DocumentState] = []
+    for message, state in told:
+        current = states.get(state.key)
+        if current is None:
+            states[state.key] = state
+            continue
+        refused = contradiction(current, state)
+        if refused is not None:
+            batch.park(message, reason=refused.reason, detail=refused.detail)
+        elif state.content_hash != current.content_hash:
+            older, newer = sorted((current, state), key=lambda one: one.rank)
+            replaced.append(older)
+            states[state.key] = newer
+    return states, replaced
+
+
+def _state(
+    message: Message[erp.DocumentIdentity], customer_id: UUID, zone: ZoneInfo
+) -> DocumentState:
+    data = message.data
+    identity: dict[str, Any] = {
+        "source": message.source,
+        "kind": _KIND[type(data)],
+        "document_id": data.document_id,
+        "version": data.document_version or 0,
+        "content_hash": body_hash(
+            data.model_dump_json().encode() + type(data).__name__.encode() + customer_id.bytes
+        ),
+        "customer_id": customer_id,
+    }
+    if not isinstance(data, erp.Document):
+        return DocumentState(
+            **identity,
+            voided=True,
+            said_at=message.time or data.recorded_at or datetime.min.replace(tzinfo=UTC),
+        )
+    # Without a recording time it counts as recorded at the start of its own date (LS-A1).
+    recorded_at = data.recorded_at or datetime.combine(data.document_date, time.min, zone)
+    return DocumentState(
+        **identity,
+        voided=False,
+        said_at=message.time or recorded_at,
+        document_date=data.document_date,
+        recorded_at=recorded_at.astimezone(UTC),
+        currency=data.currency,
+        net_amount=data.net_amount,
+        gross_amount=data.gross_amount,
+        margin=data.margin,
+        order_id=data.order_id,
+        invoice_id=data.invoice_id if isinstance(data, erp.CreditNotePosted) else None,
+        lines=None
+        if data.lines is None
+        else [line.model_dump(mode="json", exclude_none=True) for line in data.lines],
+    )
+
+
+def _recorded(state: DocumentState) -> DocumentRecorded:
+    return DocumentRecorded(
+        customer_id=state.customer_id,
+        source=state.source,
+        kind=state.kind,
+        document_id=state.document_id,
+        document_version=state.version or None,
+        voided=state.voided,
+        document_date=state.document_date,
+        recorded_at=state.recorded_at,
+        currency=state.currency,
+        net_amount=state.net_amount,
+        gross_amount=state.gross_amount,
+        margin=state.margin,
+        order_id=state.order_id,
+    )

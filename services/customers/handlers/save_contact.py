@@ -1,0 +1,129 @@
+"""Create and change a contact by hand."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from services.customers.domain.bans import bans_of
+from services.customers.domain.contact_data import PostalAddress, checked_email, checked_phone
+from services.customers.handlers.change_bans import (
+    ContactNotFound,
+    CustomerNotFound,
+    change_attributes,
+    tell_contact_bans,
+)
+from services.customers.handlers.ids import new_id
+from services.customers.persistence import contacts as store
+from services.customers.persistence.customers import fetch_customers
+from services.customers.persistence.register import fetch_settings, known_attributes
+from services.customers.persistence.rows import contact_saved
+from shared.chassis.errors import InvalidField, StaleVersion
+from shared.chassis.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class SaveContact:
+    """What a person says about a contact. Attributes are the numbers that are ticked."""
+
+    first_name: str = ""
+    last_name: str = ""
+    email: str | None = None
+    mobile: str | None = None
+    phone: str | None = None
+    address: PostalAddress = field(default_factory=PostalAddress)
+    language: str | None = None
+    customers: tuple[tuple[UUID, str | None], ...] = ()
+    attributes: frozenset[int] = frozenset()
+
+
+async def create_contact(command: SaveContact, uow: UnitOfWork, *, region: str) -> UUID:
+    """Create a contact at its customers; return its id."""
+    settings = await _checked(command, uow)
+    contact_id = new_id()
+    await store.insert_contacts(uow.connection, [_row(contact_id, command, region)], now=uow.now)
+    await _place(contact_id, command, uow)
+    if command.attributes:
+        await change_attributes(
+            {contact_id: (set(), set(command.attributes))}, uow, settings=settings
+        )
+    else:
+        await _tell(contact_id, uow)
+    return contact_id
+
+
+async def change_contact(
+    contact_id: UUID, command: SaveContact, uow: UnitOfWork, *, expected: int, region: str
+) -> None:
+    """Replace a contact's fields if it is still at the expected version; its bans follow it."""
+    settings = await _checked(command, uow)
+    locked = await store.lock_contacts(uow.connection, [contact_id])
+    if contact_id not in locked:
+        raise ContactNotFound(f"There is no contact {contact_id}.")
+    version, attributes = locked[contact_id]
+    if version != expected:
+        raise StaleVersion(f"The contact is at version {version}, not {expected}.")
+    changed = await store.update_contacts(
+        uow.connection, [_row(contact_id, command, region)], now=uow.now
+    )
+    await store.clear_places(uow.connection, contact_id)
+    await _place(contact_id, command, uow)
+    held = bans_of(attributes, settings)
+    after = set(command.attributes)
+    if after != attributes:
+        await change_attributes({contact_id: (attributes, after)}, uow, settings=settings)
+    else:
+        if not changed:
+            # Places alone changed: the contact is another one to its listeners all the same.
+            await store.set_attributes(uow.connection, {contact_id: after}, now=uow.now)
+        await _tell(contact_id, uow)
+    still = bans_of(after, settings)
+    if changed and still == held and held != bans_of((), settings):
+        await tell_contact_bans({contact_id: held}, uow)
+
+
+async def _checked(command: SaveContact, uow: UnitOfWork) -> dict[str, int | None]:
+    twice = [
+        str(one) for one, count in Counter(c for c, _ in command.customers).items() if count > 1
+    ]
+    if twice:
+        raise InvalidField("customers", f"{twice[0]} is named twice", "Name each customer once.")
+    found = await fetch_customers(uow.connection, [one for one, _ in command.customers])
+    for customer_id, _ in command.customers:
+        if customer_id not in found:
+            raise CustomerNotFound(f"customers: there is no customer {customer_id}.")
+    unknown = command.attributes - await known_attributes(uow.connection)
+    if unknown:
+        raise InvalidField(
+            "attributes",
+            f"there is no contact attribute {min(unknown)}",
+            "Create the attribute first: POST /v1/contact-attributes.",
+        )
+    return await fetch_settings(uow.connection, lock=True)
+
+
+def _row(contact_id: UUID, command: SaveContact, region: str) -> dict[str, object]:
+    return {
+        "contact_id": contact_id,
+        "first_name": command.first_name,
+        "last_name": command.last_name,
+        "email": checked_email("email", command.email),
+        "mobile": checked_phone("mobile", command.mobile, region=region),
+        "phone": checked_phone("phone", command.phone, region=region),
+        "street": command.address.street,
+        "postal_code": command.address.postal_code,
+        "city": command.address.city,
+        "country": command.address.country,
+        "language": command.language,
+    }
+
+
+async def _place(contact_id: UUID, command: SaveContact, uow: UnitOfWork) -> None:
+    if command.customers:
+        await store.place_contacts(
+            uow.connection, [(contact_id, customer, role) for customer, role in command.customers]
+        )
+
+
+async def _tell(contact_id: UUID, uow: UnitOfWork) -> None:
+    rows = await store.fetch_contacts(uow.connection, [contact_id])
+    uow.record(contact_saved(rows[contact_id]))

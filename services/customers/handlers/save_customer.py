@@ -1,0 +1,168 @@
+"""Create and change a customer by hand."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from services.customers.domain.contact_data import checked_email
+from services.customers.domain.relationship import MANUAL, Relationship
+from services.customers.domain.settings import start_rule
+from services.customers.handlers.change_bans import CustomerNotFound
+from services.customers.handlers.ids import new_id
+from services.customers.handlers.on_document_posted import waiting_key
+from services.customers.handlers.start_relationships import (
+    changed_starts,
+    start_relationships,
+    tell_customers,
+)
+from services.customers.persistence import customers as store
+from services.customers.persistence.documents import first_documents, lock_customers
+from services.customers.persistence.register import fetch_settings
+from services.customers.persistence.rows import relationship_of
+from shared.chassis.errors import Kind, Refusal, StaleVersion
+from shared.chassis.unit_of_work import UnitOfWork
+
+
+class CustomerKeyTaken(Refusal):
+    """Another customer has this number, business id or reference."""
+
+    kind = Kind.CONFLICT
+    slug = "customer_key_taken"
+    remedy = "Change the customer that has it, or leave the field out."
+
+
+@dataclass(frozen=True, slots=True)
+class SaveCustomer:
+    """What a person says about a customer."""
+
+    name: str
+    number: str | None = None
+    business_id: str | None = None
+    email: str | None = None
+    references: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SetRelationshipStart:
+    """A start date set by hand, which no document changes; None goes back to the documents."""
+
+    started_on: date | None = field(default=None)
+
+
+async def create_customer(command: SaveCustomer, uow: UnitOfWork) -> UUID:
+    """Create a customer; documents that wait for it go on. Returns its id."""
+    number = command.number or (await store.next_numbers(uow.connection, 1))[0]
+    await _refuse_taken(uow, None, number=number, business_id=command.business_id)
+    customer_id = new_id()
+    row = {
+        "customer_id": customer_id,
+        "number": number,
+        "name": command.name,
+        "business_id": command.business_id,
+        "email": checked_email("email", command.email),
+    }
+    await store.insert_customers(uow.connection, [row], now=uow.now)
+    await _add_references(customer_id, command.references, uow)
+    uow.release(keys_of(row, command.references))
+    await tell_customers([customer_id], uow)
+    return customer_id
+
+
+async def change_customer(
+    customer_id: UUID, command: SaveCustomer, uow: UnitOfWork, *, expected: int
+) -> None:
+    """Replace a customer's fields if it is still at the expected version."""
+    await locked_customer(customer_id, expected, uow)
+    await _refuse_taken(uow, customer_id, number=None, business_id=command.business_id)
+    row = {
+        "customer_id": customer_id,
+        "number": None,
+        "name": command.name,
+        "business_id": command.business_id,
+        "email": checked_email("email", command.email),
+    }
+    await store.update_customers(uow.connection, [row], now=uow.now)
+    known = (await store.fetch_references(uow.connection, [customer_id])).get(customer_id, [])
+    added = tuple(pair for pair in command.references if pair not in known)
+    await _add_references(customer_id, added, uow)
+    uow.release(keys_of(row, added))
+    await tell_customers([customer_id], uow)
+
+
+async def set_relationship_start(
+    customer_id: UUID, command: SetRelationshipStart, uow: UnitOfWork, *, expected: int
+) -> None:
+    """Set the start by hand (kept whatever documents come), or let the documents decide again."""
+    row = await locked_customer(customer_id, expected, uow)
+    present = {customer_id: relationship_of(row)}
+    if command.started_on is not None:
+        await start_relationships(
+            {customer_id: Relationship(command.started_on, MANUAL)}, present, uow
+        )
+        return
+    held = present[customer_id]
+    rule = start_rule(await fetch_settings(uow.connection, lock=True))
+    automatic = None if held is None or held.source == MANUAL else held
+    firsts = await first_documents(uow.connection, [customer_id])
+    starts = changed_starts(firsts, {customer_id: automatic}, rule) or {customer_id: automatic}
+    if starts[customer_id] != held:
+        await start_relationships(starts, present, uow)
+
+
+async def locked_customer(customer_id: UUID, expected: int, uow: UnitOfWork) -> Any:
+    """Lock a customer and return its row; refuse an unknown one and a stale version."""
+    locked = await lock_customers(uow.connection, [customer_id])
+    if customer_id not in locked:
+        raise CustomerNotFound(f"There is no customer {customer_id}.")
+    row = locked[customer_id]
+    if row.version != expected:
+        raise StaleVersion(f"The customer is at version {row.version}, not {expected}.")
+    return row
+
+
+def keys_of(row: dict[str, Any], references: tuple[tuple[str, str], ...]) -> list[str]:
+    """Return everything that documents of this customer may be waiting for."""
+    keys = [waiting_key(("erp_ref", source, ref)) for source, ref in references]
+    if row["number"]:
+        keys.append(waiting_key(("customer_number", "", row["number"])))
+    if row["business_id"]:
+        keys.append(waiting_key(("business_id", "", row["business_id"])))
+    return keys
+
+
+async def _add_references(
+    customer_id: UUID, references: tuple[tuple[str, str], ...], uow: UnitOfWork
+) -> None:
+    if not references:
+        return
+    added = await store.insert_references(
+        uow.connection, [(source, ref, customer_id) for source, ref in references]
+    )
+    if added != len(references):
+        raise CustomerKeyTaken("references: one of them belongs to another customer already.")
+
+
+async def _refuse_taken(
+    uow: UnitOfWork, customer_id: UUID | None, *, number: str | None, business_id: str | None
+) -> None:
+    result = await uow.connection.execute(
+        text(
+            """
+            SELECT customer_id, number, business_id FROM customer
+            WHERE (number = CAST(:number AS text) OR business_id = CAST(:business_id AS text))
+              AND customer_id IS DISTINCT FROM CAST(:customer_id AS uuid)
+            LIMIT 1
+            """
+        ),
+        {"number": number, "business_id": business_id, "customer_id": customer_id},
+    )
+    other = result.one_or_none()
+    if other is not None:
+        name = "number" if other.number == number else "business_id"
+        raise CustomerKeyTaken(
+            f"{name}: customer {other.customer_id} has it already.",
+            facts={"blockers": [str(other.customer_id)]},
+        )

@@ -1,0 +1,169 @@
+"""What we tell: each domain event translated, field by field and on purpose, into its contract."""
+
+from functools import singledispatch
+
+from services.customers.domain import bans, events, relationship
+from shared.chassis.messages import Publication
+from shared.contracts import customers as told
+from shared.contracts.erp import PostalAddress
+from shared.contracts.wiring import publication
+
+SOURCE = "/suhde/customers"
+
+
+@singledispatch
+def translate(event: object) -> Publication:
+    """Return the public form of a domain event."""
+    raise TypeError(f"{type(event).__name__} has no publication")
+
+
+def _bans(held: bans.Bans) -> told.Bans:
+    return told.Bans(email=held.email, sms=held.sms, post=held.post)
+
+
+def _relationship(start: relationship.Relationship) -> told.Relationship:
+    return told.Relationship.model_construct(
+        started_on=start.started_on,
+        source=start.source,  # type: ignore[arg-type]
+        document_id=start.document_id,
+        document_source=start.document_source,
+        recorded_at=start.recorded_at,
+    )
+
+
+@translate.register
+def _(event: events.CustomerSaved) -> Publication:
+    return publication(
+        told.CustomerSaved(
+            customer_id=event.customer_id,
+            version=event.version,
+            number=event.number,
+            name=event.name,
+            business_id=event.business_id,
+            email=event.email,
+            relationship=_relationship(event.relationship) if event.relationship else None,
+            bans=_bans(event.bans),
+        ),
+        subject=f"customer/{event.customer_id}",
+    )
+
+
+@translate.register
+def _(event: events.ContactSaved) -> Publication:
+    address = event.address
+    return publication(
+        told.ContactSaved(
+            contact_id=event.contact_id,
+            version=event.version,
+            person=told.PersonalData(
+                first_name=event.first_name,
+                last_name=event.last_name,
+                email=event.email,
+                mobile=event.mobile,
+                phone=event.phone,
+                address=PostalAddress.model_construct(
+                    street=address.street,
+                    postal_code=address.postal_code,
+                    city=address.city,
+                    country=address.country,
+                ),
+            ),
+            language=event.language,
+            customers=[told.Role(customer_id=one, role=role) for one, role in event.customers],
+            attributes=list(event.attributes),
+        ),
+        subject=f"contact/{event.contact_id}",
+    )
+
+
+@translate.register
+def _(event: events.AttributeSaved) -> Publication:
+    return publication(
+        told.ClassificationSaved(
+            list_name="contact_attribute",
+            value_id=event.attribute_id,
+            version=event.version,
+            number=event.number,
+            title=event.title,
+            order=event.number,
+        ),
+        subject=f"contact-attribute/{event.attribute_id}",
+    )
+
+
+@translate.register
+def _(event: events.DocumentRecorded) -> Publication:
+    return publication(
+        told.DocumentRecorded.model_construct(
+            customer_id=event.customer_id,
+            document_source=event.source,
+            kind=event.kind,  # type: ignore[arg-type]
+            document_id=event.document_id,
+            document_version=event.document_version,
+            voided=event.voided,
+            document_date=event.document_date,
+            recorded_at=event.recorded_at,
+            currency=event.currency,
+            net_amount=event.net_amount,
+            gross_amount=event.gross_amount,
+            margin=event.margin,
+            order_id=event.order_id,
+        ),
+        subject=f"document/{event.source}/{event.kind}/{event.document_id}",
+    )
+
+
+@translate.register
+def _(event: events.FirstDocumentKnown) -> Publication:
+    document = event.document
+    model = told.FirstInvoicePosted if document.kind == "invoice" else told.FirstSalesOrderPosted
+    return publication(
+        model.model_construct(
+            customer_id=event.customer_id,
+            document_source=document.source,
+            document_id=document.document_id,
+            document_date=document.document_date,
+            recorded_at=document.recorded_at,
+        ),
+        subject=f"customer/{event.customer_id}",
+    )
+
+
+@translate.register
+def _(event: events.RelationshipStarted) -> Publication:
+    return publication(
+        told.RelationshipStarted.model_construct(
+            customer_id=event.customer_id,
+            version=event.version,
+            relationship=_relationship(event.relationship),
+            previously=event.previously,
+        ),
+        subject=f"customer/{event.customer_id}",
+    )
+
+
+@translate.register
+def _(event: events.BansChanged) -> Publication:
+    who = event.contact_id or event.customer_id
+    return publication(
+        told.BansChanged(
+            consent_seq=event.consent_seq,
+            contact_id=event.contact_id,
+            customer_id=event.customer_id,
+            bans=_bans(event.bans),
+            email=event.email,
+            mobile=event.mobile,
+            post=event.post,
+        ),
+        subject=f"bans/{who}",
+    )
+
+
+@translate.register
+def _(event: events.ConsentConfirmed) -> Publication:
+    return publication(
+        told.ConsentConfirmed(
+            nonce=event.nonce, consent_seq=event.consent_seq, configured=_bans(event.configured)
+        ),
+        subject="consent",
+    )

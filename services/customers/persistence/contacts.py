@@ -1,0 +1,239 @@
+"""Statements on contacts, their attributes and their places at customers."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+FIELDS = (
+    "first_name",
+    "last_name",
+    "email",
+    "mobile",
+    "phone",
+    "street",
+    "postal_code",
+    "city",
+    "country",
+    "language",
+)
+_WITH_CUSTOMERS = """
+    contact.contact_id, contact.version, first_name, last_name, email, mobile, phone, street,
+    postal_code, city, country, language, attributes, created_at, updated_at,
+    (SELECT array_agg(place.customer_id ORDER BY place.customer_id) FROM contact_customer AS place
+     WHERE place.contact_id = contact.contact_id) AS customer_ids,
+    (SELECT array_agg(place.role ORDER BY place.customer_id) FROM contact_customer AS place
+     WHERE place.contact_id = contact.contact_id) AS roles
+"""
+
+
+async def insert_contacts(
+    connection: AsyncConnection, rows: Sequence[Mapping[str, Any]], *, now: datetime
+) -> None:
+    """Insert new contacts without attributes."""
+    await connection.execute(
+        text(
+            f"""
+            INSERT INTO contact (contact_id, version, {", ".join(FIELDS)}, created_at, updated_at)
+            SELECT contact_id, 1, {", ".join(FIELDS)}, :now, :now
+            FROM unnest(CAST(:ids AS uuid[]), {_arrays()}) AS new (contact_id, {", ".join(FIELDS)})
+            """
+        ),
+        {"ids": [row["contact_id"] for row in rows], "now": now, **_columns(rows)},
+    )
+
+
+async def update_contacts(
+    connection: AsyncConnection, rows: Sequence[Mapping[str, Any]], *, now: datetime
+) -> set[UUID]:
+    """Change the contacts that differ from what is given; return which."""
+    result = await connection.execute(
+        text(
+            f"""
+            UPDATE contact SET {", ".join(f"{name} = new.{name}" for name in FIELDS)},
+                               version = contact.version + 1, updated_at = :now
+            FROM unnest(CAST(:ids AS uuid[]), {_arrays()}) AS new (contact_id, {", ".join(FIELDS)})
+            WHERE contact.contact_id = new.contact_id
+              AND ({", ".join(f"contact.{name}" for name in FIELDS)})
+                  IS DISTINCT FROM ({", ".join(f"new.{name}" for name in FIELDS)})
+            RETURNING contact.contact_id
+            """
+        ),
+        {"ids": [row["contact_id"] for row in rows], "now": now, **_columns(rows)},
+    )
+    return set(result.scalars())
+
+
+def _arrays() -> str:
+    return ", ".join(f"CAST(:{name} AS text[])" for name in FIELDS)
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    return {name: [row[name] for row in rows] for name in FIELDS}
+
+
+async def place_contacts(
+    connection: AsyncConnection, places: Sequence[tuple[UUID, UUID, str | None]]
+) -> None:
+    """Make contacts belong to customers: (contact, customer, role)."""
+    await connection.execute(
+        text(
+            """
+            INSERT INTO contact_customer (contact_id, customer_id, role)
+            SELECT contact_id, customer_id, role
+            FROM unnest(CAST(:contacts AS uuid[]), CAST(:customers AS uuid[]),
+                        CAST(:roles AS text[])) AS new (contact_id, customer_id, role)
+            ON CONFLICT (contact_id, customer_id) DO UPDATE SET role = excluded.role
+            """
+        ),
+        {
+            "contacts": [contact for contact, _, _ in places],
+            "customers": [customer for _, customer, _ in places],
+            "roles": [role for _, _, role in places],
+        },
+    )
+
+
+async def clear_places(connection: AsyncConnection, contact_id: UUID) -> None:
+    """Take a contact away from all its customers."""
+    await connection.execute(
+        text("DELETE FROM contact_customer WHERE contact_id = :id"), {"id": contact_id}
+    )
+
+
+async def fetch_contacts(
+    connection: AsyncConnection, contact_ids: Collection[UUID]
+) -> dict[UUID, Row[Any]]:
+    """Return the rows of these contacts with their customers, by id."""
+    result = await connection.execute(
+        text(f"SELECT {_WITH_CUSTOMERS} FROM contact WHERE contact_id = ANY(CAST(:ids AS uuid[]))"),
+        {"ids": list(contact_ids)},
+    )
+    return {row.contact_id: row for row in result}
+
+
+async def lock_contacts(
+    connection: AsyncConnection, contact_ids: Collection[UUID]
+) -> dict[UUID, tuple[int, set[int]]]:
+    """Lock contacts in one order; return version and attributes of each that exists."""
+    result = await connection.execute(
+        text(
+            "SELECT contact_id, version, attributes FROM contact "
+            "WHERE contact_id = ANY(CAST(:ids AS uuid[])) ORDER BY contact_id FOR NO KEY UPDATE"
+        ),
+        {"ids": list(contact_ids)},
+    )
+    return {row.contact_id: (row.version, set(row.attributes)) for row in result}
+
+
+async def set_attributes(
+    connection: AsyncConnection, attributes: Mapping[UUID, Collection[int]], *, now: datetime
+) -> None:
+    """Replace the ticked attributes of contacts."""
+    await connection.execute(
+        text(
+            """
+            UPDATE contact SET attributes = CAST(string_to_array(new.numbers, ',') AS int[]),
+                               version = version + 1, updated_at = :now
+            FROM unnest(CAST(:ids AS uuid[]), CAST(:numbers AS text[])) AS new (id, numbers)
+            WHERE contact.contact_id = new.id
+            """
+        ),
+        {
+            "ids": list(attributes),
+            "numbers": [",".join(map(str, sorted(numbers))) for numbers in attributes.values()],
+            "now": now,
+        },
+    )
+
+
+async def with_any_attribute(
+    connection: AsyncConnection, numbers: Collection[int]
+) -> dict[UUID, set[int]]:
+    """Return the contacts that have any of these attributes, with all they have."""
+    result = await connection.execute(
+        text(
+            "SELECT contact_id, attributes FROM contact WHERE attributes && CAST(:numbers AS int[])"
+        ),
+        {"numbers": list(numbers)},
+    )
+    return {row.contact_id: set(row.attributes) for row in result}
+
+
+async def with_address(
+    connection: AsyncConnection, channel: str, address: str
+) -> dict[UUID, set[int]]:
+    """Return the contacts that have this normalised address, with their attributes."""
+    column = {
+        "email": "email",
+        "sms": "mobile",
+        "post": "lower(concat_ws('|', street, postal_code, city, country))",
+    }[channel]
+    result = await connection.execute(
+        text(f"SELECT contact_id, attributes FROM contact WHERE {column} = :address"),  # noqa: S608
+        {"address": address},
+    )
+    return {row.contact_id: set(row.attributes) for row in result}
+
+
+async def list_contacts(
+    connection: AsyncConnection, *, customer_id: UUID | None, after: UUID | None, limit: int
+) -> Sequence[Row[Any]]:
+    """Return contacts in the order of their ids, of one customer or of all."""
+    result = await connection.execute(
+        text(
+            f"""
+            SELECT {_WITH_CUSTOMERS} FROM contact
+            WHERE (CAST(:after AS uuid) IS NULL OR contact_id > :after)
+              AND (CAST(:customer AS uuid) IS NULL OR EXISTS (
+                   SELECT FROM contact_customer AS place
+                   WHERE place.contact_id = contact.contact_id AND place.customer_id = :customer))
+            ORDER BY contact_id LIMIT :limit
+            """
+        ),
+        {"after": after, "limit": limit, "customer": customer_id},
+    )
+    return result.all()
+
+
+async def insert_contact_references(
+    connection: AsyncConnection, references: Sequence[tuple[str, str, UUID]]
+) -> None:
+    """Remember the ERP's own keys of contacts."""
+    await connection.execute(
+        text(
+            """
+            INSERT INTO contact_reference (source, ref, contact_id)
+            SELECT source, ref, id
+            FROM unnest(CAST(:sources AS text[]), CAST(:refs AS text[]), CAST(:ids AS uuid[]))
+                 AS new (source, ref, id)
+            """
+        ),
+        {
+            "sources": [source for source, _, _ in references],
+            "refs": [ref for _, ref, _ in references],
+            "ids": [contact_id for _, _, contact_id in references],
+        },
+    )
+
+
+async def resolve_contacts(
+    connection: AsyncConnection, references: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], UUID]:
+    """Return the contacts known by the ERP's own keys."""
+    wanted = list(references)
+    result = await connection.execute(
+        text(
+            """
+            SELECT source, ref, contact_id
+            FROM unnest(CAST(:sources AS text[]), CAST(:refs AS text[])) AS wanted (source, ref)
+            JOIN contact_reference USING (source, ref)
+            """
+        ),
+        {"sources": [source for source, _ in wanted], "refs": [ref for _, ref in wanted]},
+    )
+    return {(row.source, row.ref): row.contact_id for row in result}

@@ -1,0 +1,179 @@
+"""Statements on customers."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.customers.domain.relationship import Relationship
+
+COLUMNS = """customer_id, version, number, name, business_id, email, ban_email, ban_sms, ban_post,
+             started_on, start_source, start_document_source, start_document_id, start_recorded_at,
+             start_decided_at, created_at, updated_at"""
+
+
+async def next_numbers(connection: AsyncConnection, count: int) -> list[str]:
+    """Return new customer numbers from the series."""
+    result = await connection.execute(
+        text("SELECT nextval('customer_number') FROM generate_series(1, :count)"), {"count": count}
+    )
+    return [str(number) for number in result.scalars()]
+
+
+async def insert_customers(
+    connection: AsyncConnection, rows: Sequence[Mapping[str, Any]], *, now: datetime
+) -> None:
+    """Insert new customers: customer_id, number, name, business_id, email."""
+    await connection.execute(
+        text(
+            """
+            INSERT INTO customer (customer_id, version, number, name, business_id, email,
+                                  created_at, updated_at)
+            SELECT id, 1, number, name, business_id, email, :now, :now
+            FROM unnest(CAST(:ids AS uuid[]), CAST(:numbers AS text[]), CAST(:names AS text[]),
+                        CAST(:business_ids AS text[]), CAST(:emails AS text[]))
+                 AS new (id, number, name, business_id, email)
+            """
+        ),
+        {
+            "ids": [row["customer_id"] for row in rows],
+            "numbers": [row["number"] for row in rows],
+            "names": [row["name"] for row in rows],
+            "business_ids": [row["business_id"] for row in rows],
+            "emails": [row["email"] for row in rows],
+            "now": now,
+        },
+    )
+
+
+async def update_customers(
+    connection: AsyncConnection, rows: Sequence[Mapping[str, Any]], *, now: datetime
+) -> None:
+    """Change name, business_id and email of customers that differ from what is given."""
+    await connection.execute(
+        text(
+            """
+            UPDATE customer SET name = new.name, business_id = new.business_id, email = new.email,
+                                version = customer.version + 1, updated_at = :now
+            FROM unnest(CAST(:ids AS uuid[]), CAST(:names AS text[]),
+                        CAST(:business_ids AS text[]), CAST(:emails AS text[]))
+                 AS new (id, name, business_id, email)
+            WHERE customer.customer_id = new.id
+              AND (customer.name, customer.business_id, customer.email)
+                  IS DISTINCT FROM (new.name, new.business_id, new.email)
+            """
+        ),
+        {
+            "ids": [row["customer_id"] for row in rows],
+            "names": [row["name"] for row in rows],
+            "business_ids": [row["business_id"] for row in rows],
+            "emails": [row["email"] for row in rows],
+            "now": now,
+        },
+    )
+
+
+async def insert_references(
+    connection: AsyncConnection, references: Sequence[tuple[str, str, UUID]]
+) -> int:
+    """Add references by (source, ref); return how many were new."""
+    result = await connection.execute(
+        text(
+            """
+            INSERT INTO customer_reference (source, ref, customer_id)
+            SELECT source, ref, id
+            FROM unnest(CAST(:sources AS text[]), CAST(:refs AS text[]), CAST(:ids AS uuid[]))
+                 AS new (source, ref, id)
+            ON CONFLICT (source, ref) DO NOTHING
+            """
+        ),
+        {
+            "sources": [source for source, _, _ in references],
+            "refs": [ref for _, ref, _ in references],
+            "ids": [customer_id for _, _, customer_id in references],
+        },
+    )
+    return result.rowcount
+
+
+async def set_relationships(
+    connection: AsyncConnection,
+    starts: Mapping[UUID, Relationship | None],
+    *,
+    now: datetime,
+) -> None:
+    """Set or clear relationship starts, each with its source and the moment of the decision."""
+    await connection.execute(
+        text(
+            """
+            UPDATE customer SET started_on = new.started_on, start_source = new.source,
+                                start_document_source = new.document_source,
+                                start_document_id = new.document_id,
+                                start_recorded_at = new.recorded_at, start_decided_at = :now,
+                                version = customer.version + 1, updated_at = :now
+            FROM unnest(CAST(:ids AS uuid[]), CAST(:days AS date[]), CAST(:sources AS text[]),
+                        CAST(:document_sources AS text[]), CAST(:document_ids AS text[]),
+                        CAST(:recorded AS timestamptz[]))
+                 AS new (id, started_on, source, document_source, document_id, recorded_at)
+            WHERE customer.customer_id = new.id
+            """
+        ),
+        {
+            "ids": list(starts),
+            "days": [start and start.started_on for start in starts.values()],
+            "sources": [start and start.source for start in starts.values()],
+            "document_sources": [start and start.document_source for start in starts.values()],
+            "document_ids": [start and start.document_id for start in starts.values()],
+            "recorded": [start and start.recorded_at for start in starts.values()],
+            "now": now,
+        },
+    )
+
+
+async def fetch_customers(
+    connection: AsyncConnection, customer_ids: Collection[UUID]
+) -> dict[UUID, Row[Any]]:
+    """Return the rows of these customers, by id."""
+    result = await connection.execute(
+        text(f"SELECT {COLUMNS} FROM customer WHERE customer_id = ANY(CAST(:ids AS uuid[]))"),
+        {"ids": list(customer_ids)},
+    )
+    return {row.customer_id: row for row in result}
+
+
+async def fetch_references(
+    connection: AsyncConnection, customer_ids: Collection[UUID]
+) -> dict[UUID, list[tuple[str, str]]]:
+    """Return the (source, ref) pairs of these customers."""
+    result = await connection.execute(
+        text(
+            "SELECT customer_id, source, ref FROM customer_reference "
+            "WHERE customer_id = ANY(CAST(:ids AS uuid[])) ORDER BY source, ref"
+        ),
+        {"ids": list(customer_ids)},
+    )
+    found: dict[UUID, list[tuple[str, str]]] = {}
+    for row in result:
+        found.setdefault(row.customer_id, []).append((row.source, row.ref))
+    return found
+
+
+async def list_customers(
+    connection: AsyncConnection, *, after: UUID | None, limit: int
+) -> Sequence[Row[Any]]:
+    """Return customers in the order of their ids (which is that of creation)."""
+    result = await connection.execute(
+        text(
+            f"""
+            SELECT {COLUMNS} FROM customer
+            WHERE CAST(:after AS uuid) IS NULL OR customer_id > :after
+            ORDER BY customer_id LIMIT :limit
+            """
+        ),
+        {"after": after, "limit": limit},
+    )
+    return result.all()

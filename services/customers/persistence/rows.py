@@ -1,0 +1,54 @@
+"""From rows to what the domain says."""
+
+from typing import Any
+
+from sqlalchemy.engine import Row
+
+from services.customers.domain.bans import Bans
+from services.customers.domain.contact_data import PostalAddress
+from services.customers.domain.events import ContactSaved, CustomerSaved
+from services.customers.domain.relationship import Relationship
+
+
+def relationship_of(row: Row[Any]) -> Relationship | None:
+    """Return the relationship start that a customer's row holds."""
+    if row.started_on is None:
+        return None
+    return Relationship(
+        started_on=row.started_on,
+        source=row.start_source,
+        document_source=row.start_document_source,
+        document_id=row.start_document_id,
+        recorded_at=row.start_recorded_at,
+    )
+
+
+def customer_saved(row: Row[Any]) -> CustomerSaved:
+    """Return a customer's whole state as the fact that it was saved."""
+    return CustomerSaved(
+        customer_id=row.customer_id,
+        version=row.version,
+        number=row.number,
+        name=row.name,
+        business_id=row.business_id,
+        email=row.email,
+        relationship=relationship_of(row),
+        bans=Bans(email=row.ban_email, sms=row.ban_sms, post=row.ban_post),
+    )
+
+
+def contact_saved(row: Row[Any]) -> ContactSaved:
+    """Return a contact's whole state; the row carries its customers as an array of pairs."""
+    return ContactSaved(
+        contact_id=row.contact_id,
+        version=row.version,
+        first_name=row.first_name,
+        last_name=row.last_name,
+        email=row.email,
+        mobile=row.mobile,
+        phone=row.phone,
+        address=PostalAddress(row.street, row.postal_code, row.city, row.country),
+        language=row.language,
+        customers=tuple(zip(row.customer_ids or (), row.roles or (), strict=True)),
+        attributes=tuple(sorted(row.attributes)),
+    )

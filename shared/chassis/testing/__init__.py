@@ -1,0 +1,1 @@
+"""What tests of every service share: servers, scratch databases and vhosts, waiting."""

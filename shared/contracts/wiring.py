@@ -1,0 +1,57 @@
+"""Joins the published language to the chassis, which knows no event type by itself."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.chassis.inbox import Label, UnreadableMessage
+from shared.chassis.messages import Publication
+from shared.chassis.relay import Address
+from shared.contracts import envelope
+from shared.contracts.catalogue import CATALOGUE, ERP_EXCHANGE, EVENTS_EXCHANGE, NAMES, heard_by
+from shared.contracts.types import Contract
+
+EXCHANGES = (ERP_EXCHANGE, EVENTS_EXCHANGE)
+
+
+def read_label(body: bytes, headers: Mapping[str, Any]) -> Label:
+    """Read who a message is from its CloudEvents envelope; raise `UnreadableMessage` with a remedy."""
+    try:
+        read = envelope.read_envelope(body, headers)
+    except envelope.UnreadableEnvelope as error:
+        raise UnreadableMessage(
+            f"envelope_{error.field}_invalid", f"{error.field}: {error.reason}. {error.remedy}."
+        ) from None
+    return Label(
+        source=read.source,
+        message_id=read.id,
+        type=read.type,
+        subject=read.subject,
+        time=read.time,
+        structured=read.structured,
+    )
+
+
+def read_data(body: bytes, structured: bool) -> bytes:
+    """Return a stored message's data as JSON bytes; raise `ValueError` naming the remedy."""
+    try:
+        return envelope.read_data(body, structured=structured)
+    except envelope.UnreadableEnvelope as error:
+        raise ValueError(f"{error.field}: {error.reason}. {error.remedy}.") from None
+
+
+def address_of(type_: str) -> Address:
+    """Return where events of a type go; they must be heard where the catalogue names a listener."""
+    event = CATALOGUE[type_]
+    return Address(exchange=event.exchange, must_be_heard=bool(event.heard_by))
+
+
+def publication(data: Contract, *, subject: str) -> Publication:
+    """Return an event for the outbox: its type by the catalogue, its data as JSON bytes."""
+    return Publication(
+        type=NAMES[type(data)], subject=subject, body=data.model_dump_json().encode()
+    )
+
+
+def bindings(service: str) -> list[tuple[str, str]]:
+    """Return the (exchange, routing key) pairs a service's queue is bound with."""
+    return [(event.exchange, event.name) for event in heard_by(service)]
