@@ -35,7 +35,8 @@ def connect(url: str, *, name: str, pool_size: int = 8) -> AsyncEngine:
             "command_timeout": COMMAND_SECONDS,
             "server_settings": {
                 "application_name": name,
-                "statement_timeout": str(int(COMMAND_SECONDS * 1000)),
+                # Later than our own deadline, which is the one that counts as nobody's fault.
+                "statement_timeout": str(int(COMMAND_SECONDS * 1500)),
                 "lock_timeout": str(int(LOCK_SECONDS * 1000)),
                 "idle_in_transaction_session_timeout": "30000",
                 "timezone": "UTC",

@@ -250,7 +250,13 @@ class Worker:
                         unit.now + timedelta(seconds=_recheck_seconds(unit.now - row.received_at))
                         for row in again
                     ],
-                    "deadline": unit.now + self._waiting_deadline,
+                    # Who waits behind a neighbour has not begun to wait for anything of his own.
+                    "deadlines": [
+                        None
+                        if waiting[row.seq].startswith(_BEHIND_PREFIX)
+                        else row.deadline or unit.now + self._waiting_deadline
+                        for row in again
+                    ],
                 },
             )
         set_aside = {**parked, **expired}
@@ -343,9 +349,10 @@ _DONE = text(
 _WAIT = text(
     """
     UPDATE inbox SET state = 'waiting', waiting_for = wait.key, available_at = wait.available,
-                     deadline = coalesce(inbox.deadline, :deadline)
-    FROM unnest(CAST(:seqs AS bigint[]), CAST(:keys AS text[]), CAST(:available AS timestamptz[]))
-         AS wait (seq, key, available)
+                     deadline = wait.deadline
+    FROM unnest(CAST(:seqs AS bigint[]), CAST(:keys AS text[]), CAST(:available AS timestamptz[]),
+                CAST(:deadlines AS timestamptz[]))
+         AS wait (seq, key, available, deadline)
     WHERE inbox.seq = wait.seq
     """
 )

@@ -1,0 +1,31 @@
+"""The keys of gate rows: what a hand-off locks and a ban closes."""
+
+from uuid import UUID
+
+from services.mailing.domain.channels import Channel
+
+GateKey = tuple[str, str]
+"""Channel and key of one gate row."""
+
+ADDRESS_PREFIX = "address:"
+DIRECT_PREFIX = "direct:"
+
+
+def contact_subject(contact_id: UUID) -> str:
+    """Return the subject of bans on a contact; also its gate key."""
+    return f"contact:{contact_id}"
+
+
+def customer_subject(customer_id: UUID) -> str:
+    """Return the subject of bans on a customer; also its gate key."""
+    return f"customer:{customer_id}"
+
+
+def direct_subject(ban_id: UUID) -> str:
+    """Return the subject of a ban that was set here, on an address."""
+    return f"{DIRECT_PREFIX}{ban_id}"
+
+
+def address_gate(channel: Channel | str, address_key: str) -> GateKey:
+    """Return the gate row of an address."""
+    return str(channel), f"{ADDRESS_PREFIX}{address_key}"

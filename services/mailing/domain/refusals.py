@@ -1,0 +1,52 @@
+"""What this service refuses, with stable slugs."""
+
+from services.mailing.domain.gate import EXPLAINED, Reason
+from shared.chassis.errors import Kind, Refusal
+
+
+class SegmentNotFound(Refusal):
+    """There is no such segment."""
+
+    kind = Kind.NOT_FOUND
+    slug = "segment_not_found"
+    remedy = "List the segments at /v1/segments."
+
+
+class BanNotFound(Refusal):
+    """There is no such direct ban, or it was lifted."""
+
+    kind = Kind.NOT_FOUND
+    slug = "ban_not_found"
+    remedy = "Send the ban_id that POST /v1/bans answered; other bans are lifted at customers."
+
+
+class HandOffNotFound(Refusal):
+    """There is no such hand-off."""
+
+    kind = Kind.NOT_FOUND
+    slug = "hand_off_not_found"
+    remedy = "Send the hand_off_id that POST /v1/hand-offs answered."
+
+
+class BanNotConfigured(Refusal):
+    """The channel cannot be banned yet, so it is closed for marketing."""
+
+    kind = Kind.CONFLICT
+    slug = Reason.BAN_NOT_CONFIGURED.value
+    remedy = EXPLAINED[Reason.BAN_NOT_CONFIGURED][1]
+
+
+class ConsentNotFresh(Refusal):
+    """The newest bans may be missing here, so marketing is closed."""
+
+    kind = Kind.UNAVAILABLE
+    slug = Reason.CONSENT_NOT_FRESH.value
+    remedy = EXPLAINED[Reason.CONSENT_NOT_FRESH][1]
+
+
+def channel_refusal(reason: Reason) -> Refusal:
+    """Return the refusal of a whole channel."""
+    detail = EXPLAINED[reason][0]
+    if reason is Reason.BAN_NOT_CONFIGURED:
+        return BanNotConfigured(detail)
+    return ConsentNotFresh(detail)
