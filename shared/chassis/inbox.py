@@ -24,6 +24,9 @@ MAX_MESSAGE = 1_048_576
 KEPT_OF_TOO_LARGE = 4_096
 MAX_HEADERS = 16_384
 
+ENTRANCE = "suhde-entrance"
+"""Header in which an entrance says where a message came in; whatever the sender put there is lost."""
+
 log = get_logger(__name__)
 
 

@@ -16,8 +16,8 @@ class BadSettings(Exception):
     """The service cannot start because a setting is missing or wrong."""
 
 
-class ServiceSettings(BaseSettings):
-    """What a service needs to run beside its stores."""
+class EnvironmentSettings(BaseSettings):
+    """Settings of one process, of which each must be present and right."""
 
     model_config = SettingsConfigDict(
         env_prefix="SUHDE_",
@@ -25,6 +25,22 @@ class ServiceSettings(BaseSettings):
         extra="ignore",
         frozen=True,
     )
+
+    @classmethod
+    def read(cls) -> Self:
+        """Read the settings from the environment; raise `BadSettings` naming each that is wrong."""
+        try:
+            return cls()
+        except ValidationError as error:
+            wrong = [
+                f"SUHDE_{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
+                for problem in error.errors(include_input=False)
+            ]
+            raise BadSettings("; ".join(wrong)) from None
+
+
+class ServiceSettings(EnvironmentSettings):
+    """What a service needs to run beside its stores."""
 
     database_url: SecretStr = Field(description="postgresql+asyncpg://user:password@host/database")
     broker_url: SecretStr = Field(description="amqp://user:password@host/vhost")
@@ -38,15 +54,3 @@ class ServiceSettings(BaseSettings):
     inbox_batch: int = Field(default=500, ge=1, le=5000)
     waiting_deadline_hours: float = Field(default=24.0, gt=0)
     retention_days: int = Field(default=30, ge=1, description="how long done messages are kept")
-
-    @classmethod
-    def read(cls) -> Self:
-        """Read the settings from the environment; raise `BadSettings` naming each that is wrong."""
-        try:
-            return cls()
-        except ValidationError as error:
-            wrong = [
-                f"SUHDE_{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
-                for problem in error.errors(include_input=False)
-            ]
-            raise BadSettings("; ".join(wrong)) from None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from shared.chassis.inbox import Label, UnreadableMessage
+from shared.chassis.inbox import ENTRANCE, Label, UnreadableMessage
 from shared.chassis.messages import Publication
 from shared.chassis.relay import Address
 from shared.contracts import envelope
@@ -21,6 +21,11 @@ def read_label(body: bytes, headers: Mapping[str, Any]) -> Label:
         raise UnreadableMessage(
             f"envelope_{error.field}_invalid", f"{error.field}: {error.reason}. {error.remedy}."
         ) from None
+    if headers.get(ENTRANCE) == ERP_EXCHANGE and not read.type.startswith("erp."):
+        raise UnreadableMessage(
+            "type_not_allowed",
+            f"type: {read.type!r} is not an ERP's to publish. Publish the erp. types only.",
+        )
     return Label(
         source=read.source,
         message_id=read.id,

@@ -8,13 +8,15 @@ from pydantic_core import from_json, to_json
 
 from services.customers.api.shapes import EventAnswer, EventsAnswer
 from shared.chassis.errors import Kind, Refusal
-from shared.chassis.inbox import MAX_MESSAGE, Inbox, Stored, UnreadableMessage
+from shared.chassis.inbox import ENTRANCE, MAX_MESSAGE, Inbox, Stored, UnreadableMessage
 from shared.chassis.messages import Incoming
 from shared.chassis.worker import explain
-from shared.contracts.catalogue import CATALOGUE
+from shared.contracts.catalogue import CATALOGUE, ERP_EXCHANGE
 from shared.contracts.wiring import read_data, read_label
 
 MAX_EVENTS = 1000
+REFUSED = "refused"
+HERE = {ENTRANCE: ERP_EXCHANGE}
 
 
 class EventsUnreadable(Refusal):
@@ -41,20 +43,20 @@ def erp_router(inbox: Inbox) -> APIRouter:
         """
         Take ERP events, one or a batch, and answer for each.
 
-        `accepted` means stored for certain and applied within moments; `duplicate` means it was
-        here before; `refused` names the field and the remedy, and the others are taken.
+        `accepted`: stored for certain and applied within moments. `duplicate`: it was here before.
+        `parked`: stored and set aside, since the field named must be mended. `refused`: not stored,
+        for it cannot be read. The other events of the batch are taken all the same.
         """
         messages = _messages(await request.body(), dict(request.headers))
         answers = [_checked(message) for message in messages]
-        accepted = [
-            place for place, answer in enumerate(answers) if answer.status == Stored.ACCEPTED.value
-        ]
-        fates = await inbox.store([messages[place] for place in accepted]) if accepted else []
-        for place, fate in zip(accepted, fates, strict=True):
+        readable = [place for place, answer in enumerate(answers) if answer.status != REFUSED]
+        fates = await inbox.store([messages[place] for place in readable]) if readable else []
+        for place, fate in zip(readable, fates, strict=True):
             answer = answers[place]
-            answer.status = fate.value
-            if fate is Stored.PARKED:
-                answer.status = "refused"
+            if fate is Stored.DUPLICATE:
+                answer.status = Stored.DUPLICATE.value
+            elif fate is Stored.PARKED:
+                answer.status = Stored.PARKED.value
                 answer.reason = "message_id_reused"
                 answer.detail = (
                     "id: this id came before from the same source with another body. Give every "
@@ -67,37 +69,38 @@ def erp_router(inbox: Inbox) -> APIRouter:
 
 def _messages(body: bytes, headers: dict[str, str]) -> list[Incoming]:
     if "ce-specversion" in headers:
-        return [Incoming(body, {name: v for name, v in headers.items() if name.startswith("ce-")})]
+        attributes = {name: value for name, value in headers.items() if name.startswith("ce-")}
+        return [Incoming(body, attributes | HERE)]
     try:
         document: Any = from_json(body, allow_inf_nan=False)
     except ValueError as error:
         raise EventsUnreadable(f"body: {error}") from None
     if isinstance(document, dict):
-        return [Incoming(body, {})]
+        return [Incoming(body, HERE)]
     if not isinstance(document, list) or not document:
         raise EventsUnreadable("body: neither an object nor a non-empty array.")
     if len(document) > MAX_EVENTS:
         raise TooManyEvents(f"The batch holds {len(document)} events.")
-    return [Incoming(to_json(event), {}) for event in document]
+    return [Incoming(to_json(event), HERE) for event in document]
 
 
 def _checked(message: Incoming) -> EventAnswer:
     if len(message.body) > MAX_MESSAGE:
         return EventAnswer(
             id=None,
-            status="refused",
+            status=REFUSED,
             reason="message_too_large",
             detail=f"body: over {MAX_MESSAGE} bytes. Send fewer lines per document.",
         )
     try:
         label = read_label(message.body, message.headers)
     except UnreadableMessage as error:
-        return EventAnswer(id=None, status="refused", reason=error.reason, detail=error.detail)
+        return EventAnswer(id=None, status=REFUSED, reason=error.reason, detail=error.detail)
     event = CATALOGUE.get(label.type)
     if event is None or event.publisher != "erp" or "customers" not in event.heard_by:
         return EventAnswer(
             id=label.message_id,
-            status="refused",
+            status=Stored.PARKED.value,
             reason="type_unknown",
             detail=f"type: {label.type!r} is none that an ERP publishes; see docs/events.md.",
         )
@@ -105,9 +108,14 @@ def _checked(message: Incoming) -> EventAnswer:
         event.model.model_validate_json(read_data(message.body, label.structured))
     except ValidationError as error:
         reason, detail = explain(error)
-        return EventAnswer(id=label.message_id, status="refused", reason=reason, detail=detail)
+        return EventAnswer(
+            id=label.message_id, status=Stored.PARKED.value, reason=reason, detail=detail
+        )
     except ValueError as error:
         return EventAnswer(
-            id=label.message_id, status="refused", reason="data_unreadable", detail=str(error)
+            id=label.message_id,
+            status=Stored.PARKED.value,
+            reason="data_unreadable",
+            detail=str(error),
         )
     return EventAnswer(id=label.message_id, status=Stored.ACCEPTED.value)

@@ -174,7 +174,7 @@ async def with_address(
         "post": "lower(concat_ws('|', street, postal_code, city, country))",
     }[channel]
     result = await connection.execute(
-        text(f"SELECT contact_id, attributes FROM contact WHERE {column} = :address"),  # noqa: S608
+        text(f"SELECT contact_id, attributes FROM contact WHERE {column} = :address"),
         {"address": address},
     )
     return {row.contact_id: set(row.attributes) for row in result}

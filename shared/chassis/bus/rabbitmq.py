@@ -28,7 +28,7 @@ from shared.chassis.bus.topology import (
     inbox_queue,
 )
 from shared.chassis.crash_points import crash_point
-from shared.chassis.inbox import MAX_MESSAGE
+from shared.chassis.inbox import ENTRANCE, MAX_MESSAGE
 from shared.chassis.logs import get_logger
 from shared.chassis.messages import Incoming, Outgoing
 
@@ -345,7 +345,7 @@ class _Intake:
 
 
 def _headers(message: AbstractIncomingMessage) -> dict[str, object]:
-    headers: dict[str, object] = dict(message.headers)
+    headers: dict[str, object] = {**message.headers, ENTRANCE: message.exchange}
     # Publishers that set properties but no ce-id still have an identity to be found by.
     for name in ("message_id", "content_type", "user_id"):
         value = getattr(message, name)

@@ -1,0 +1,143 @@
+"""The `suhde` command."""
+
+import asyncio
+import importlib
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import SecretStr
+from rich.console import Console
+
+from apps.cli.erp import erp
+from apps.cli.parked import parked
+from apps.embedded.postgres import PostgresError
+from shared.chassis.settings import BadSettings, EnvironmentSettings
+
+SERVICES = ("customers", "mailing")
+DATA = Path(".suhde")
+
+console = Console(stderr=False)
+app = typer.Typer(
+    help="Suhde, an event-driven CRM core beside an ERP.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+app.add_typer(erp, name="erp", help="Feed Suhde with documents of an ERP.")
+app.add_typer(parked, name="parked", help="Look at parked messages and get them going again.")
+
+Data = Annotated[Path, typer.Option(help="where this installation keeps its data")]
+Port = Annotated[int, typer.Option(help="port on 127.0.0.1", min=1, max=65535)]
+
+
+def _embedded(data: Path, port: int, *, demo: bool) -> None:
+    from apps.embedded.demo.replay import replay
+    from apps.embedded.run import PortTaken, run
+    from shared.chassis.logs import configure_logs
+
+    configure_logs("ERROR")
+    then = partial(replay, console=console) if demo else None
+    try:
+        code = run(
+            data.absolute(),
+            port=port,
+            then=then,
+            phone_region="US" if demo else "FI",
+            console=console,
+        )
+    except (PortTaken, PostgresError) as error:
+        console.print(f"suhde: {error}")
+        raise typer.Exit(1) from None
+    raise typer.Exit(code)
+
+
+@app.command()
+def up(data: Data = DATA / "up", port: Port = 8080) -> None:
+    """Run everything on this machine: PostgreSQL, all services, no broker needed."""
+    _embedded(data, port, demo=False)
+
+
+@app.command()
+def demo(data: Data = DATA / "demo", port: Port = 8080) -> None:
+    """Run everything and replay a year of real invoices; leaves the API running."""
+    _embedded(data, port, demo=True)
+
+
+def _service(name: str) -> str:
+    if name not in SERVICES:
+        raise typer.BadParameter(f"{name!r} is no service; there are: {', '.join(SERVICES)}")
+    return name
+
+
+Name = Annotated[str, typer.Argument(callback=_service, help=" or ".join(SERVICES))]
+
+
+@app.command()
+def serve(service: Name) -> None:
+    """Run one service by itself, over RabbitMQ, with settings from the environment."""
+    code: int = importlib.import_module(f"services.{service}.main").main()
+    raise typer.Exit(code)
+
+
+@app.command()
+def migrate(service: Name) -> None:
+    """Bring a service's database to the newest schema (deploy step)."""
+    from shared.chassis.database import connect
+    from shared.chassis.migrations import upgrade
+
+    class Migration(EnvironmentSettings):
+        database_url: SecretStr
+
+    bootstrap = importlib.import_module(f"services.{service}.bootstrap")
+    tables = importlib.import_module(f"services.{service}.persistence.tables")
+
+    async def run() -> None:
+        engine = connect(
+            Migration.read().database_url.get_secret_value(), name=f"migrate-{service}"
+        )
+        try:
+            await upgrade(engine, bootstrap.VERSIONS, tables.metadata)
+        finally:
+            await engine.dispose()
+
+    asyncio.run(run())
+    console.print(f"{service}: the database is at the newest schema")
+
+
+@app.command()
+def topology() -> None:
+    """Declare exchanges, queues and bindings in RabbitMQ (deploy step, needs configure rights)."""
+    from shared.chassis.bus.rabbitmq import declare_topology
+    from shared.contracts.wiring import EXCHANGES, bindings
+
+    class Topology(EnvironmentSettings):
+        broker_url: SecretStr
+
+    url = Topology.read().broker_url.get_secret_value()
+    asyncio.run(
+        declare_topology(url, {name: bindings(name) for name in SERVICES}, exchanges=EXCHANGES)
+    )
+    console.print(f"RabbitMQ has the queues of {', '.join(SERVICES)}")
+
+
+@app.command()
+def schemas() -> None:
+    """Write JSON schemas, AsyncAPI document and event catalogue from the contracts."""
+    from shared.contracts.generate import write
+
+    write(Path(__file__).parents[2])
+
+
+def run() -> None:
+    """Run the command; a missing or wrong setting ends with one clear line."""
+    try:
+        app()
+    except BadSettings as error:
+        sys.stderr.write(f"suhde: {error}\n")
+        raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+    run()

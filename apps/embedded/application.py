@@ -1,0 +1,81 @@
+"""All services in one process, on a PostgreSQL of its own and the in-process bus.
+
+Only composition lives here: the services do not know that they run together.
+"""
+
+import os
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import services.mailing.bootstrap as mailing
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+import services.customers.bootstrap as customers
+import services.customers.settings as customers_settings
+import services.mailing.settings as mailing_settings
+from apps.embedded.postgres import ensure_databases
+from shared.chassis.bus.in_process import InProcessBus
+from shared.chassis.http.app import create_app
+from shared.chassis.migrations import upgrade
+from shared.chassis.service import Service
+
+DATABASES = ("customers", "mailing")
+NO_BROKER = SecretStr("in-process://")
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The composed application and its services."""
+
+    app: FastAPI
+    services: Sequence[Service]
+    api_key: SecretStr
+
+
+def installation_key(data: Path) -> SecretStr:
+    """Return the key of this installation, made on the first start and readable by us alone."""
+    path = data / "api-key"
+    if not path.exists():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(f"suhde_{secrets.token_urlsafe(32)}")
+    return SecretStr(path.read_text().strip())
+
+
+async def compose(base_url: str, *, api_key: SecretStr, phone_region: str = "FI") -> Embedded:
+    """Make and migrate the databases on this server, and compose the services on them."""
+    await ensure_databases(base_url, DATABASES)
+    bus = InProcessBus()
+
+    def database(name: str) -> SecretStr:
+        return SecretStr(f"{base_url}/{name}")
+
+    built = [
+        customers.build(
+            customers_settings.Settings(
+                database_url=database("customers"),
+                broker_url=NO_BROKER,
+                api_key=api_key,
+                phone_region=phone_region,
+                pool_size=6,
+            ),
+            bus,
+        ),
+        mailing.build(
+            mailing_settings.Settings(
+                database_url=database("mailing"),
+                broker_url=NO_BROKER,
+                api_key=api_key,
+                phone_region=phone_region,
+                pool_size=6,
+            ),
+            bus,
+        ),
+    ]
+    for service in built:
+        await upgrade(service.engine, service.versions, service.metadata)
+    app = create_app(built, api_key=api_key, title="Suhde", version="0.1.0")
+    return Embedded(app, built, api_key)

@@ -1,0 +1,95 @@
+"""How far the consent news goes: applied numbers without a gap, probes and their answers."""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.mailing.domain.channels import Channel
+
+
+async def record_applied(connection: AsyncConnection, seqs: Sequence[int]) -> None:
+    """Note applied consent numbers and advance to the end of the prefix that has no gap."""
+    await connection.execute(_HOLD)
+    await connection.execute(_APPLIED, {"seqs": sorted(set(seqs))})
+    await connection.execute(_ADVANCE)
+    await connection.execute(_FORGET_APPLIED)
+
+
+async def add_probe(connection: AsyncConnection, nonce: UUID) -> None:
+    """Note a probe with the database's own time, and forget those that nobody answered."""
+    await connection.execute(_PROBE, {"nonce": nonce})
+    await connection.execute(_FORGET_UNANSWERED)
+
+
+async def confirm(
+    connection: AsyncConnection,
+    answers: Mapping[UUID, tuple[int, Mapping[Channel, bool]]],
+) -> None:
+    """Take over the answer to the newest of these probes, if it is newer than what stands."""
+    newest = (await connection.execute(_NEWEST, {"nonces": list(answers)})).one_or_none()
+    if newest is None:
+        return
+    seq, configured = answers[newest.nonce]
+    await connection.execute(
+        _CONFIRM,
+        {
+            "nonce": newest.nonce,
+            "sent_at": newest.sent_at,
+            "seq": seq,
+            "email": configured[Channel.EMAIL],
+            "sms": configured[Channel.SMS],
+            "post": configured[Channel.POST],
+        },
+    )
+    await connection.execute(_FORGET_OLDER, {"sent_at": newest.sent_at})
+
+
+_HOLD = text("SELECT 1 FROM consent_position WHERE id = 1 FOR UPDATE")
+_APPLIED = text(
+    """
+    INSERT INTO consent_applied (seq)
+    SELECT seq FROM unnest(CAST(:seqs AS bigint[])) AS new (seq)
+    WHERE seq > (SELECT applied_through FROM consent_position WHERE id = 1)
+    ON CONFLICT DO NOTHING
+    """
+)
+# Without a gap, the n-th number above the position is the position plus n.
+_ADVANCE = text(
+    """
+    UPDATE consent_position SET applied_through = prefix.last
+    FROM (
+        SELECT max(seq) AS last
+        FROM (SELECT seq, seq - row_number() OVER (ORDER BY seq) AS base FROM consent_applied
+              WHERE seq > (SELECT applied_through FROM consent_position WHERE id = 1)) AS numbered
+        WHERE base = (SELECT applied_through FROM consent_position WHERE id = 1)
+    ) AS prefix
+    WHERE id = 1 AND prefix.last IS NOT NULL
+    """
+)
+_FORGET_APPLIED = text(
+    """
+    DELETE FROM consent_applied
+    WHERE seq <= (SELECT applied_through FROM consent_position WHERE id = 1)
+    """
+)
+_PROBE = text("INSERT INTO consent_probe (nonce, sent_at) VALUES (:nonce, clock_timestamp())")
+_FORGET_UNANSWERED = text(
+    "DELETE FROM consent_probe WHERE sent_at < clock_timestamp() - interval '10 minutes'"
+)
+_NEWEST = text(
+    """
+    SELECT nonce, sent_at FROM consent_probe WHERE nonce = ANY(CAST(:nonces AS uuid[]))
+    ORDER BY sent_at DESC LIMIT 1
+    """
+)
+_CONFIRM = text(
+    """
+    UPDATE consent_position SET
+        latest_nonce = :nonce, confirmed_probe_at = :sent_at, confirmed_seq = :seq,
+        email_configured = :email, sms_configured = :sms, post_configured = :post
+    WHERE id = 1 AND (confirmed_probe_at IS NULL OR confirmed_probe_at < :sent_at)
+    """
+)
+_FORGET_OLDER = text("DELETE FROM consent_probe WHERE sent_at <= :sent_at")

@@ -1,0 +1,150 @@
+"""The consent gate in SQL: one text for what is banned, and the rows that a hand-off locks.
+
+Counts, recipient lists, reachability and hand-off all use `ADDRESS`, `AT_CUSTOMER` and `BANNED`,
+so they cannot disagree. The texts speak of the alias `contact` and of the bind parameters
+`:channel` and `:customer_id`.
+"""
+
+from collections.abc import Iterable
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.mailing.domain.channels import Channel
+from services.mailing.domain.gate import Consent
+from services.mailing.domain.keys import GateKey
+
+ADDRESS = """
+    CASE CAST(:channel AS text) WHEN 'email' THEN contact.email_key
+                                WHEN 'sms' THEN contact.sms_key
+                                WHEN 'post' THEN contact.post_key END
+"""
+AT_CUSTOMER = """
+    (CAST(:customer_id AS uuid) IS NULL
+     OR EXISTS (SELECT FROM contact_customer AS link
+                WHERE link.contact_id = contact.contact_id
+                  AND link.customer_id = CAST(:customer_id AS uuid)))
+"""
+# A ban that is accepted but not yet fenced counts at once: deny wins.
+BANNED = f"""
+    (EXISTS (SELECT FROM gate
+             WHERE gate.channel = CAST(:channel AS text) AND gate.banned
+               AND gate.key = 'contact:' || CAST(contact.contact_id AS text))
+     OR EXISTS (SELECT FROM gate
+                WHERE gate.channel = CAST(:channel AS text) AND gate.banned
+                  AND gate.key = 'address:' || {ADDRESS})
+     OR EXISTS (SELECT FROM contact_customer AS link
+                JOIN gate ON gate.key = 'customer:' || CAST(link.customer_id AS text)
+                WHERE link.contact_id = contact.contact_id
+                  AND gate.channel = CAST(:channel AS text) AND gate.banned
+                  AND (CAST(:customer_id AS uuid) IS NULL
+                       OR link.customer_id = CAST(:customer_id AS uuid)))
+     OR EXISTS (SELECT FROM pending_ban
+                WHERE pending_ban.channel = CAST(:channel AS text)
+                  AND pending_ban.address = {ADDRESS}))
+"""
+
+
+async def _make_rows(connection: AsyncConnection, keys: list[GateKey]) -> dict[str, object]:
+    parameters: dict[str, object] = {
+        "channels": [channel for channel, _ in keys],
+        "keys": [key for _, key in keys],
+    }
+    await connection.execute(_MAKE, parameters)
+    return parameters
+
+
+async def lock_shared(connection: AsyncConnection, keys: Iterable[GateKey]) -> None:
+    """Hold these gate rows so that no ban on them can be fenced before the transaction ends."""
+    wanted = sorted(set(keys))
+    if wanted:
+        await connection.execute(_LOCK_SHARED, await _make_rows(connection, wanted))
+
+
+async def lock_exclusive(connection: AsyncConnection, keys: Iterable[GateKey]) -> None:
+    """Wait until no hand-off holds these gate rows, and keep every other out."""
+    wanted = sorted(set(keys))
+    if wanted:
+        await connection.execute(_LOCK_EXCLUSIVE, await _make_rows(connection, wanted))
+
+
+async def settle(connection: AsyncConnection, keys: Iterable[GateKey]) -> None:
+    """Set `banned` of gate rows, which must be locked exclusively, from the bans as they stand."""
+    wanted = sorted(set(keys))
+    if wanted:
+        await connection.execute(
+            _SETTLE,
+            {"channels": [channel for channel, _ in wanted], "keys": [key for _, key in wanted]},
+        )
+
+
+async def read_consent(connection: AsyncConnection, *, limit_seconds: float) -> Consent:
+    """Return how far the consent news goes, judged by the database's own clock."""
+    row = (await connection.execute(_CONSENT, {"limit": limit_seconds})).one()
+    return Consent(
+        applied_through=row.applied_through,
+        confirmed_seq=row.confirmed_seq,
+        fresh=row.fresh,
+        age_seconds=row.age,
+        configured=frozenset(
+            channel
+            for channel, set_ in (
+                (Channel.EMAIL, row.email_configured),
+                (Channel.SMS, row.sms_configured),
+                (Channel.POST, row.post_configured),
+            )
+            if set_
+        ),
+    )
+
+
+# In the order of the keys, so that two who need the same rows never wait for each other in a ring.
+_MAKE = text(
+    """
+    INSERT INTO gate (channel, key)
+    SELECT channel, key
+    FROM unnest(CAST(:channels AS text[]), CAST(:keys AS text[])) AS wanted (channel, key)
+    ORDER BY channel COLLATE "C", key COLLATE "C"
+    ON CONFLICT (channel, key) DO NOTHING
+    """
+)
+_LOCK = """
+    SELECT 1 FROM gate
+    JOIN unnest(CAST(:channels AS text[]), CAST(:keys AS text[])) AS wanted (channel, key)
+        USING (channel, key)
+    ORDER BY gate.channel COLLATE "C", gate.key COLLATE "C"
+"""
+_LOCK_SHARED = text(f"{_LOCK} FOR SHARE OF gate")
+_LOCK_EXCLUSIVE = text(f"{_LOCK} FOR UPDATE OF gate")
+_SETTLE = text(
+    """
+    UPDATE gate SET banned = now.banned
+    FROM (
+        SELECT channel, key,
+               CASE WHEN key LIKE 'address:%' THEN
+                   EXISTS (SELECT FROM ban_address
+                           WHERE ban_address.channel = wanted.channel
+                             AND ban_address.address_key = substr(wanted.key, 9))
+               ELSE
+                   EXISTS (SELECT FROM ban_subject
+                           WHERE ban_subject.subject = wanted.key
+                             AND CASE wanted.channel WHEN 'email' THEN ban_subject.email
+                                                     WHEN 'sms' THEN ban_subject.sms
+                                                     WHEN 'post' THEN ban_subject.post END)
+               END AS banned
+        FROM unnest(CAST(:channels AS text[]), CAST(:keys AS text[])) AS wanted (channel, key)
+    ) AS now
+    WHERE gate.channel = now.channel AND gate.key = now.key
+      AND gate.banned IS DISTINCT FROM now.banned
+    """
+)
+_CONSENT = text(
+    """
+    SELECT applied_through, confirmed_seq, email_configured, sms_configured, post_configured,
+           extract(epoch FROM clock_timestamp() - confirmed_probe_at)::float AS age,
+           coalesce(applied_through >= confirmed_seq
+                    AND clock_timestamp() - confirmed_probe_at <= make_interval(secs => :limit),
+                    false) AS fresh
+    FROM consent_position WHERE id = 1
+    """
+)
