@@ -1,7 +1,8 @@
 # Every target is explained by the text after its name; `make help` prints them.
 PYTHON ?= python3
 RUN = PYTHONPATH=. .venv/bin/python -m
-READY = .venv/.installed
+READY = .venv/.runtime
+TOOLS = .venv/.tools
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test check requirements bench schemas
@@ -15,16 +16,16 @@ demo: $(READY) ## Run everything on this machine with example data
 up: $(READY) ## Run everything on this machine, empty
 	@$(RUN) apps.cli.main up
 
-test: $(READY) ## Run all tests; finds PostgreSQL and RabbitMQ by itself
+test: $(TOOLS) ## Run all tests; finds PostgreSQL and RabbitMQ by itself
 	@$(RUN) pytest
 
-check: $(READY) ## Check format, lint, types and import contracts
+check: $(TOOLS) ## Check format, lint, types and import contracts
 	@$(RUN) ruff format --check .
 	@$(RUN) ruff check .
 	@$(RUN) mypy
 	@PYTHONPATH=. .venv/bin/lint-imports
 
-requirements: $(READY) ## Print which tests prove which requirement, and what has none
+requirements: $(TOOLS) ## Print which tests prove which requirement, and what has none
 	@$(RUN) tests.requirements_report
 
 bench: $(READY) ## Measure the speed
@@ -37,3 +38,7 @@ $(READY): requirements.lock
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --require-hashes -r requirements.lock
 	@touch $(READY)
+
+$(TOOLS): requirements-dev.lock $(READY)
+	.venv/bin/python -m pip install --quiet --require-hashes -r requirements-dev.lock
+	@touch $(TOOLS)

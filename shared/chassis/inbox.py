@@ -25,7 +25,7 @@ KEPT_OF_TOO_LARGE = 4_096
 MAX_HEADERS = 16_384
 
 ENTRANCE = "suhde-entrance"
-"""Header in which an entrance says where a message came in; whatever the sender put there is lost."""
+"""Header in which an entrance says where a message came in; the sender cannot set it."""
 
 log = get_logger(__name__)
 

@@ -62,7 +62,7 @@ async def list_parked(
             WHERE state = 'parked' AND seq > :after
               AND (CAST(:reason AS text) IS NULL OR reason = :reason)
             ORDER BY seq LIMIT :limit
-            """  # noqa: S608
+            """
         ),
         {"reason": reason, "after": after, "limit": limit},
     )
@@ -74,7 +74,7 @@ async def show_parked(
 ) -> tuple[ParkedMessage, bytes, dict[str, Any]]:
     """Return one parked message with its raw body and headers."""
     result = await connection.execute(
-        text(f"SELECT {_COLUMNS}, body, headers FROM inbox WHERE state = 'parked' AND seq = :seq"),  # noqa: S608
+        text(f"SELECT {_COLUMNS}, body, headers FROM inbox WHERE state = 'parked' AND seq = :seq"),
         {"seq": seq},
     )
     row = result.one_or_none()

@@ -320,7 +320,7 @@ _CLAIM = text(
     SELECT {_COLUMNS} FROM inbox
     WHERE state IN ('pending', 'waiting') AND available_at <= :now
     ORDER BY available_at, seq LIMIT :limit FOR UPDATE SKIP LOCKED
-    """  # noqa: S608
+    """
 )
 _CLAIM_THESE = text(
     f"""
@@ -328,7 +328,7 @@ _CLAIM_THESE = text(
     WHERE seq = ANY(CAST(:seqs AS bigint[])) AND state IN ('pending', 'waiting')
       AND available_at <= :now
     ORDER BY seq FOR UPDATE SKIP LOCKED
-    """  # noqa: S608
+    """
 )
 _BEHIND = text(
     """

@@ -36,9 +36,7 @@ def require_key(channel: Channel, address: str) -> str:
         )
     if channel is Channel.SMS and (key is None or not _E164.fullmatch(key)):
         # A ban under another spelling than the contact's would stop nothing.
-        raise InvalidField(
-            "address", "is no number in E.164", "Send the number as +358401234567."
-        )
+        raise InvalidField("address", "is no number in E.164", "Send the number as +358401234567.")
     if key is None or (channel is Channel.EMAIL and "@" not in key[1:-1]):
         raise InvalidField("address", "is no e-mail address", "Send it as name@example.fi.")
     return key

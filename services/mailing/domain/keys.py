@@ -8,12 +8,13 @@ GateKey = tuple[str, str]
 """Channel and key of one gate row."""
 
 ADDRESS_PREFIX = "address:"
+CONTACT_PREFIX = "contact:"
 DIRECT_PREFIX = "direct:"
 
 
 def contact_subject(contact_id: UUID) -> str:
     """Return the subject of bans on a contact; also its gate key."""
-    return f"contact:{contact_id}"
+    return f"{CONTACT_PREFIX}{contact_id}"
 
 
 def customer_subject(customer_id: UUID) -> str:

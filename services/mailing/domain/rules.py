@@ -46,7 +46,7 @@ class Not(_Node):
 
 
 class RelationshipStartBetween(_Node):
-    """Holds when a customer of the contact began on `from_day` or later, and before `before_day`."""
+    """Holds when a customer of the contact began on `from_day` or later, before `before_day`."""
 
     op: Literal["relationship_start_between"]
     from_day: Day | None = None

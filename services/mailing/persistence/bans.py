@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.mailing.domain.channels import Channel
-from services.mailing.domain.keys import direct_subject
+from services.mailing.domain.keys import CONTACT_PREFIX, direct_subject
 
 BanAddress = tuple[str, str, str]
 """Channel, address key and the subject who is banned."""
@@ -75,8 +75,9 @@ async def addresses_of(connection: AsyncConnection, subjects: Iterable[str]) -> 
 async def projected_addresses(
     connection: AsyncConnection, subjects: Iterable[str]
 ) -> list[BanAddress]:
-    """Return the addresses that these subjects have as live contacts, on all channels."""
-    result = await connection.execute(_PROJECTED, {"subjects": sorted(subjects)})
+    """Return the addresses that those of these subjects have who are live contacts."""
+    contacts = sorted(subject for subject in subjects if subject.startswith(CONTACT_PREFIX))
+    result = await connection.execute(_PROJECTED, {"subjects": contacts})
     return [(row.channel, row.address_key, row.subject) for row in result]
 
 
@@ -145,9 +146,7 @@ async def why_banned(
     connection: AsyncConnection, contact_id: UUID, channel: Channel
 ) -> list[tuple[str, list[str]]]:
     """Return the closed gates of a contact: each key, and the subjects whose bans close it."""
-    result = await connection.execute(
-        _WHY, {"id": contact_id, "channel": channel}
-    )
+    result = await connection.execute(_WHY, {"id": contact_id, "channel": channel})
     return [(row.key, list(row.subjects)) for row in result]
 
 
@@ -163,9 +162,10 @@ def _columns(rows: Sequence[BanAddress]) -> dict[str, list[str]]:
 _SUBJECTS = text(
     """
     INSERT INTO ban_subject (subject, consent_seq, email, sms, post)
-    SELECT * FROM unnest(CAST(:subjects AS text[]), CAST(:seqs AS bigint[]),
-                         CAST(:email AS boolean[]), CAST(:sms AS boolean[]),
-                         CAST(:post AS boolean[])) AS new (subject)
+    SELECT subject, seq, email, sms, post
+    FROM unnest(CAST(:subjects AS text[]), CAST(:seqs AS bigint[]), CAST(:email AS boolean[]),
+                CAST(:sms AS boolean[]), CAST(:post AS boolean[]))
+         AS new (subject, seq, email, sms, post)
     ORDER BY subject
     ON CONFLICT (subject) DO UPDATE SET consent_seq = EXCLUDED.consent_seq,
         email = EXCLUDED.email, sms = EXCLUDED.sms, post = EXCLUDED.post
@@ -208,8 +208,9 @@ _UNCOVERED = text(
 _COVER = text(
     """
     INSERT INTO ban_address (channel, address_key, subject)
-    SELECT * FROM unnest(CAST(:channels AS text[]), CAST(:addresses AS text[]),
-                         CAST(:subjects AS text[]))
+    SELECT channel, address_key, subject
+    FROM unnest(CAST(:channels AS text[]), CAST(:addresses AS text[]), CAST(:subjects AS text[]))
+         AS new (channel, address_key, subject)
     ON CONFLICT DO NOTHING
     """
 )

@@ -1,4 +1,4 @@
-"""The projection of customers and contacts: newest version wins, whatever order messages come in."""
+"""The projection of customers and contacts: the newest version wins, in whatever order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -106,9 +106,7 @@ async def save_contacts(connection: AsyncConnection, rows: Sequence[ContactRow])
     return sorted(changed)
 
 
-async def save_attributes(
-    connection: AsyncConnection, titles: dict[int, tuple[int, str]]
-) -> None:
+async def save_attributes(connection: AsyncConnection, titles: dict[int, tuple[int, str]]) -> None:
     """Take over the titles of contact attributes: number to (version, title)."""
     await connection.execute(
         _ATTRIBUTES,
@@ -123,10 +121,11 @@ async def save_attributes(
 _CUSTOMERS = text(
     """
     INSERT INTO customer (customer_id, version, deleted, number, name, started_on, start_source)
-    SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:versions AS bigint[]),
-                         CAST(:deleted AS boolean[]), CAST(:numbers AS text[]),
-                         CAST(:names AS text[]), CAST(:started AS date[]),
-                         CAST(:sources AS text[])) AS new (id)
+    SELECT id, version, deleted, number, name, started_on, source
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:versions AS bigint[]), CAST(:deleted AS boolean[]),
+                CAST(:numbers AS text[]), CAST(:names AS text[]), CAST(:started AS date[]),
+                CAST(:sources AS text[]))
+         AS new (id, version, deleted, number, name, started_on, source)
     ORDER BY id
     ON CONFLICT (customer_id) DO UPDATE SET
         version = EXCLUDED.version, deleted = EXCLUDED.deleted, number = EXCLUDED.number,
@@ -166,15 +165,17 @@ _UNLINK = text("DELETE FROM contact_customer WHERE contact_id = ANY(CAST(:ids AS
 _LINK = text(
     """
     INSERT INTO contact_customer (contact_id, customer_id, role)
-    SELECT * FROM unnest(CAST(:contacts AS uuid[]), CAST(:customers AS uuid[]),
-                         CAST(:roles AS text[]))
+    SELECT contact_id, customer_id, role
+    FROM unnest(CAST(:contacts AS uuid[]), CAST(:customers AS uuid[]), CAST(:roles AS text[]))
+         AS new (contact_id, customer_id, role)
     """
 )
 _ATTRIBUTES = text(
     """
     INSERT INTO contact_attribute (number, version, title)
-    SELECT * FROM unnest(CAST(:numbers AS integer[]), CAST(:versions AS bigint[]),
-                         CAST(:titles AS text[]))
+    SELECT number, version, title
+    FROM unnest(CAST(:numbers AS integer[]), CAST(:versions AS bigint[]), CAST(:titles AS text[]))
+         AS new (number, version, title)
     ON CONFLICT (number) DO UPDATE SET version = EXCLUDED.version, title = EXCLUDED.title
     WHERE EXCLUDED.version > contact_attribute.version
     """

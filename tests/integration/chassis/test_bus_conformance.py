@@ -109,9 +109,10 @@ async def test_poison_stands_alone_and_its_aggregate_waits(rig: Rig, poison: str
 
     rig.poisonous.clear()
     async with rig.hearer.engine.begin() as connection:
-        assert await parking.redrive(
-            connection, seqs=[parked[0].seq], reason=None, now=system_clock()
-        ) == 1
+        assert (
+            await parking.redrive(connection, seqs=[parked[0].seq], reason=None, now=system_clock())
+            == 1
+        )
     rig.worker.wake()
 
     async def newest() -> bool:

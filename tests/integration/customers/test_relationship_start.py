@@ -37,7 +37,10 @@ async def test_the_document_recorded_first_decides_by_its_own_date(customers: Se
 
 @pytest.mark.requirement("LS-A1")
 async def test_a_late_arrival_recorded_earlier_corrects_the_start(customers: Service) -> None:
-    await send(customers, [customer("A"), document(INVOICE, "2", "A", "2024-05-01", "2024-05-01T09:00:00Z")])
+    await send(
+        customers,
+        [customer("A"), document(INVOICE, "2", "A", "2024-05-01", "2024-05-01T09:00:00Z")],
+    )
     await send(customers, [document(INVOICE, "1", "A", "2024-04-01", "2024-04-01T09:00:00Z")])
 
     assert await starts(customers) == {"A": ("2024-04-01", "invoice", "1")}
@@ -77,7 +80,9 @@ async def test_a_tie_goes_to_the_earlier_date_then_to_the_id(customers: Service)
 
 
 @pytest.mark.requirement("LS-A2")
-async def test_a_voided_first_document_is_recomputed_whatever_comes_first(customers: Service) -> None:
+async def test_a_voided_first_document_is_recomputed_whatever_comes_first(
+    customers: Service,
+) -> None:
     await send(
         customers,
         [
@@ -92,7 +97,9 @@ async def test_a_voided_first_document_is_recomputed_whatever_comes_first(custom
     await send(customers, [void("invoice-voided", "2", "A")])
     assert await starts(customers) == {}
 
-    reinstated = document(INVOICE, "2", "A", "2024-05-01", "2024-05-01T09:00:00Z", document_version=2)
+    reinstated = document(
+        INVOICE, "2", "A", "2024-05-01", "2024-05-01T09:00:00Z", document_version=2
+    )
     await send(customers, [reinstated])
     assert await starts(customers) == {"A": ("2024-05-01", "invoice", "2")}
 
@@ -234,9 +241,7 @@ async def test_what_cannot_be_true_is_parked_and_names_the_field(customers: Serv
 
 EVENTS = [
     document(INVOICE, "1", "A", "2024-03-01", "2024-03-01T00:00:00Z", time="2024-03-01T00:00:00Z"),
-    document(
-        INVOICE, "1", "A", "2024-02-01", "2024-02-01T00:00:00Z", time="2024-06-01T00:00:00Z"
-    ),
+    document(INVOICE, "1", "A", "2024-02-01", "2024-02-01T00:00:00Z", time="2024-06-01T00:00:00Z"),
     document(INVOICE, "2", "A", "2024-02-03", "2024-02-03T00:00:00Z", document_version=1),
     document(INVOICE, "2", "B", "2024-02-03", "2024-02-03T00:00:00Z", document_version=2),
     document(ORDER, "1", "A", "2024-01-05", "2024-01-05T00:00:00Z"),
@@ -310,6 +315,4 @@ async def test_start_dates_of_the_real_documents_equal_a_recount_in_any_order(
 
     found = {ref: day for ref, (day, _, _) in (await starts(customers)).items()}
     assert len(found) == 4339
-    assert found == {
-        ref: date.isoformat(moment.date()) for ref, (moment, _) in expected.items()
-    }
+    assert found == {ref: date.isoformat(moment.date()) for ref, (moment, _) in expected.items()}

@@ -1,0 +1,145 @@
+"""Routes of segments: the records, their counts, members and recipients."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import StreamingResponse
+
+from services.mailing.api.shapes import CountsShown, Member, Removed, SegmentBody, SegmentShown
+from services.mailing.domain.channels import Channel, Purpose
+from services.mailing.handlers import keep_segments
+from services.mailing.handlers.export_recipients import Export, Format, export_recipients
+from shared.chassis.http.paging import BadCursor, Cursor, Limit, Page, read_cursor, write_cursor
+from shared.chassis.http.writes import Answer, etag, expected_version, write
+from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
+
+MEDIA = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
+
+Expected = Annotated[int, Depends(expected_version)]
+
+
+def segments_router(units: UnitOfWorkFactory, *, limit_seconds: float) -> APIRouter:
+    """Return the routes below /v1/segments."""
+    router = APIRouter(prefix="/v1/segments", tags=["segments"])
+
+    @router.post("", status_code=201, response_model=SegmentShown)
+    async def make(request: Request, body: SegmentBody) -> Response:
+        """Make a segment."""
+
+        async def work(uow: UnitOfWork) -> Answer:
+            segment = await keep_segments.make_segment(body.name, body.rule, uow)
+            location = f"/v1/segments/{segment.segment_id}"
+            return Answer(
+                _shown(segment), status=201, headers={"ETag": etag(1), "Location": location}
+            )
+
+        return await write(request, units, work)
+
+    @router.get("")
+    async def show_all(cursor: Cursor = None, limit: Limit = 50) -> Page[SegmentShown]:
+        """List segments in the order they were made in."""
+        async with units() as uow:
+            rows = await keep_segments.list_segments(uow, after=_after(cursor), limit=limit + 1)
+        items = [_shown(row) for row in rows[:limit]]
+        return Page(items=items, next=_next(rows, limit, "segment_id"))
+
+    @router.get("/{segment_id}")
+    async def show(segment_id: UUID, response: Response) -> SegmentShown:
+        """Show one segment with its ETag."""
+        async with units() as uow:
+            segment = await keep_segments.show_segment(segment_id, uow)
+        response.headers["ETag"] = etag(segment.version)
+        return _shown(segment)
+
+    @router.put("/{segment_id}", response_model=SegmentShown)
+    async def change(
+        request: Request, segment_id: UUID, body: SegmentBody, expected: Expected
+    ) -> Response:
+        """Replace a segment of the version in If-Match."""
+
+        async def work(uow: UnitOfWork) -> Answer:
+            segment = await keep_segments.change_segment(
+                segment_id, body.name, body.rule, uow, expected=expected
+            )
+            return Answer(_shown(segment), headers={"ETag": etag(segment.version)})
+
+        return await write(request, units, work)
+
+    @router.delete("/{segment_id}", response_model=Removed)
+    async def remove(request: Request, segment_id: UUID, expected: Expected) -> Response:
+        """Remove a segment of the version in If-Match."""
+
+        async def work(uow: UnitOfWork) -> Answer:
+            await keep_segments.remove_segment(segment_id, uow, expected=expected)
+            return Answer(Removed(removed=segment_id))
+
+        return await write(request, units, work)
+
+    @router.get("/{segment_id}/counts")
+    async def counts(segment_id: UUID) -> dict[Channel, CountsShown]:
+        """Count the members per channel, for marketing."""
+        async with units() as uow:
+            found = await keep_segments.count_segment(segment_id, uow, limit_seconds=limit_seconds)
+        return {
+            channel: CountsShown(
+                members=one.counts.members,
+                mailable=one.counts.mailable,
+                banned=one.counts.banned,
+                without_address=one.counts.without_address,
+                refused=one.refused,
+            )
+            for channel, one in found.items()
+        }
+
+    @router.get("/{segment_id}/members")
+    async def members(segment_id: UUID, cursor: Cursor = None, limit: Limit = 100) -> Page[Member]:
+        """List the members, banned or not."""
+        async with units() as uow:
+            rows = await keep_segments.list_members(
+                segment_id, uow, after=_after(cursor), limit=limit + 1
+            )
+        items = [Member.model_validate(row, from_attributes=True) for row in rows[:limit]]
+        return Page(items=items, next=_next(rows, limit, "contact_id"))
+
+    @router.get("/{segment_id}/recipients", response_class=StreamingResponse)
+    async def recipients(
+        segment_id: UUID, channel: Channel, purpose: Purpose, format: Format = "csv"
+    ) -> StreamingResponse:
+        """Stream whom the gate lets through now. The list is a preview: only a hand-off releases."""
+        stream = await export_recipients(
+            Export(segment_id, channel, purpose, format), units, limit_seconds=limit_seconds
+        )
+        name = f"recipients-{channel}.{format}"
+        return StreamingResponse(
+            stream,
+            media_type=MEDIA[format],
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )
+
+    return router
+
+
+def _shown(segment: Any) -> SegmentShown:
+    return SegmentShown(
+        segment_id=segment.segment_id,
+        name=segment.name,
+        rule=segment.rule.model_dump(mode="json"),
+        version=segment.version,
+        created_at=segment.created_at,
+        updated_at=segment.updated_at,
+    )
+
+
+def _after(cursor: str | None) -> UUID | None:
+    key = read_cursor(cursor, str)
+    if key is None:
+        return None
+    try:
+        return UUID(str(key[0]))
+    except ValueError:
+        raise BadCursor("The cursor belongs to another list.") from None
+
+
+def _next(rows: Any, limit: int, column: str) -> str | None:
+    return write_cursor(str(getattr(rows[limit - 1], column))) if len(rows) > limit else None

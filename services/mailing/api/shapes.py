@@ -1,0 +1,172 @@
+"""What the routes of this service take and give."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from services.mailing.domain.channels import Channel, Purpose
+from services.mailing.domain.gate import Reason
+from services.mailing.domain.rules import Rule
+
+Name = Annotated[
+    str,
+    StringConstraints(
+        min_length=1, max_length=200, strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f]*$"
+    ),
+]
+AddressText = Annotated[
+    str, StringConstraints(min_length=1, max_length=400, pattern=r"^[^\x00-\x1f\x7f]*$")
+]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class SegmentBody(_Body):
+    """A segment: its name and its rule."""
+
+    name: Name
+    rule: Rule
+
+
+class SegmentShown(BaseModel):
+    """A segment as it stands."""
+
+    segment_id: UUID
+    name: str
+    rule: dict[str, Any]
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class Member(BaseModel):
+    """One member of a segment."""
+
+    contact_id: UUID
+    first_name: str
+    last_name: str
+
+
+class CountsShown(BaseModel):
+    """Members on one channel: mailable, banned and without address add up to all."""
+
+    members: int
+    mailable: int = Field(description="as decided by bans alone")
+    banned: int
+    without_address: int
+    refused: Reason | None = Field(description="why marketing is closed on the whole channel")
+
+
+class HandOffBody(_Body):
+    """Contacts to release for sending. The purpose is mandatory: bans stop marketing only."""
+
+    contact_ids: list[UUID] = Field(min_length=1, max_length=500)
+    channel: Channel
+    purpose: Purpose
+    campaign: Name
+    customer_id: UUID | None = None
+
+
+class ReleasedShown(BaseModel):
+    """The recipient may be sent to."""
+
+    hand_off_id: UUID
+    address: str
+    consent_seq: int
+    at: datetime
+
+
+class ReceiptShown(BaseModel):
+    """One recipient that was released."""
+
+    hand_off_id: UUID
+    contact_id: UUID
+    channel: Channel
+    purpose: Purpose
+    campaign: str
+    consent_seq: int
+    at: datetime
+
+
+class RefusedShown(BaseModel):
+    """The recipient must not be sent to."""
+
+    reason: Reason
+    detail: str
+    remedy: str
+    earlier: ReceiptShown | None = None
+
+
+class OutcomeShown(BaseModel):
+    """What was decided on one contact; exactly one of the two is set."""
+
+    contact_id: UUID
+    released: ReleasedShown | None = None
+    refused: RefusedShown | None = None
+
+
+class HandOffAnswer(BaseModel):
+    """One outcome per contact, in the order asked."""
+
+    outcomes: list[OutcomeShown]
+
+
+class BanBody(_Body):
+    """An address to ban: e-mail, number in E.164, or street|postal code|city|country."""
+
+    channel: Channel
+    address: AddressText
+    source: Name = Field(description="where the wish came from, such as unsubscribe-link")
+
+
+class BanAnswer(BaseModel):
+    """`fenced`: nothing is released after this answer. `accepted`: that follows soon."""
+
+    fence: Annotated[str, Field(pattern="^(fenced|accepted)$")]
+    ban_id: UUID
+
+
+class BanLifted(BaseModel):
+    """A direct ban was undone."""
+
+    lifted: UUID
+
+
+class BanShown(BaseModel):
+    """One closed gate of a contact, and the subjects that close it."""
+
+    closed: str
+    by: list[str]
+
+
+class ReachabilityShown(BaseModel):
+    """May the contact be written to, and if not, why."""
+
+    contact_id: UUID
+    channel: Channel
+    purpose: Purpose
+    reachable: bool
+    reason: Reason | None
+    detail: str | None
+    remedy: str | None
+    bans: list[BanShown]
+
+
+class ConsentShown(BaseModel):
+    """How far the news of bans goes."""
+
+    applied_through: int
+    confirmed_seq: int
+    fresh: bool
+    age_seconds: float | None
+    configured: dict[Channel, bool]
+
+
+class Removed(BaseModel):
+    """A record was removed."""
+
+    removed: UUID

@@ -1,0 +1,115 @@
+"""List the recipients of a segment as a stream: chunk by chunk, each asked of the gate anew."""
+
+import csv
+import io
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy.engine import Row
+
+from services.mailing.domain.channels import Channel, Purpose
+from services.mailing.domain.gate import refuses_channel
+from services.mailing.domain.refusals import SegmentNotFound, channel_refusal
+from services.mailing.domain.rules import Rule
+from services.mailing.domain.spreadsheet import safe_cell
+from services.mailing.persistence import segments
+from services.mailing.persistence.gate import read_consent
+from shared.chassis.unit_of_work import UnitOfWorkFactory
+
+CHUNK = 2000
+
+Format = Literal["csv", "ndjson"]
+
+_PERSON = ("contact_id", "first_name", "last_name", "language")
+_COLUMNS = {
+    Channel.EMAIL: (*_PERSON, "email"),
+    Channel.SMS: (*_PERSON, "mobile"),
+    Channel.POST: (*_PERSON, "street", "postal_code", "city", "country"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """Whom to list, and how."""
+
+    segment_id: UUID
+    channel: Channel
+    purpose: Purpose
+    format: Format
+
+
+async def export_recipients(
+    command: Export, units: UnitOfWorkFactory, *, limit_seconds: float, chunk: int = CHUNK
+) -> AsyncIterator[bytes]:
+    """
+    Return the stream of recipients; refusals come before the stream, as errors.
+
+    No transaction stays open while the reader reads. A ban that comes meanwhile is heeded from the
+    next chunk on, and when the consent news grows too old the stream breaks off.
+    """
+    async with units.engine.connect() as connection:
+        segment = await segments.find(connection, command.segment_id)
+    if segment is None:
+        raise SegmentNotFound(f"There is no segment {command.segment_id}.")
+    rule = segment.rule
+    first = await _chunk(command, rule, units, None, limit_seconds, chunk)
+
+    async def stream() -> AsyncIterator[bytes]:
+        rows = first
+        if command.format == "csv":
+            yield _csv([_COLUMNS[command.channel]])
+        while rows:
+            yield _written(command, rows)
+            if len(rows) < chunk:
+                return
+            after = rows[-1].contact_id
+            rows = await _chunk(command, rule, units, after, limit_seconds, chunk)
+
+    return stream()
+
+
+async def _chunk(
+    command: Export,
+    rule: Rule,
+    units: UnitOfWorkFactory,
+    after: UUID | None,
+    limit_seconds: float,
+    chunk: int,
+) -> Sequence[Row[Any]]:
+    async with units.engine.connect() as connection:
+        consent = await read_consent(connection, limit_seconds=limit_seconds)
+        refused = refuses_channel(command.channel, command.purpose, consent)
+        if refused is not None:
+            raise channel_refusal(refused)
+        return await segments.recipients(
+            connection,
+            rule,
+            command.channel,
+            heed_bans=command.purpose is Purpose.MARKETING,
+            after=after,
+            limit=chunk,
+        )
+
+
+def _written(command: Export, rows: Sequence[Row[Any]]) -> bytes:
+    columns = _COLUMNS[command.channel]
+    values = [[_text(getattr(row, column)) for column in columns] for row in rows]
+    if command.format == "csv":
+        return _csv([[safe_cell(cell) for cell in line] for line in values])
+    lines = (
+        json.dumps(dict(zip(columns, line, strict=True)), ensure_ascii=False) for line in values
+    )
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _csv(lines: Sequence[Sequence[str]]) -> bytes:
+    page = io.StringIO()
+    csv.writer(page).writerows(lines)
+    return page.getvalue().encode()

@@ -1,0 +1,168 @@
+"""Release recipients for sending, inside the lock that a ban must wait for."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+
+from services.mailing.domain.channels import Channel, Purpose
+from services.mailing.domain.events import RecipientHandedOff
+from services.mailing.domain.gate import NOBODY, Reason, decide
+from services.mailing.domain.refusals import HandOffNotFound
+from services.mailing.handlers.ids import new_id
+from services.mailing.persistence import hand_offs
+from services.mailing.persistence.gate import lock_shared, read_consent
+from services.mailing.persistence.hand_offs import Receipt, Recipient
+from shared.chassis.unit_of_work import UnitOfWork
+
+LOCK_TIMEOUT = "5s"
+
+
+@dataclass(frozen=True, slots=True)
+class HandOff:
+    """Contacts to be written to; with `customer_id` in their role at that customer."""
+
+    contact_ids: tuple[UUID, ...]
+    channel: Channel
+    purpose: Purpose
+    campaign: str
+    customer_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """One recipient that may be sent to now."""
+
+    contact_id: UUID
+    hand_off_id: UUID
+    address: str
+    consent_seq: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One recipient that must not be sent to, and why."""
+
+    contact_id: UUID
+    reason: Reason
+    earlier: Receipt | None = None
+
+
+Release = Callable[[Released], Awaitable[None]]
+"""Send to one recipient. Awaited inside the lock: whoever bans meanwhile waits for it."""
+
+
+async def hand_off(
+    command: HandOff,
+    uow: UnitOfWork,
+    *,
+    limit_seconds: float,
+    release: Release | None = None,
+) -> list[Released | Refused]:
+    """
+    Decide on each contact and release those that may be written to, once per campaign.
+
+    After a ban is acknowledged as fenced, no release of what it covers happens: the gate rows are
+    held before bans and freshness are read, and until the commit.
+    """
+    connection = uow.connection
+    wanted = sorted(set(command.contact_ids))
+    await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
+    # First the contacts, so that their addresses and customers are still these when the gates are
+    # held; the projection takes its locks in the same order.
+    await hand_offs.hold_contacts(connection, wanted)
+    await lock_shared(
+        connection,
+        await hand_offs.gate_keys(connection, wanted, command.channel, command.customer_id),
+    )
+    recipients = await hand_offs.candidates(
+        connection, wanted, command.channel, command.customer_id
+    )
+    consent = await read_consent(connection, limit_seconds=limit_seconds)
+    outcomes: dict[UUID, Released | Refused] = {}
+    passed: list[Receipt] = []
+    for contact_id in wanted:
+        known = recipients.get(contact_id)
+        candidate = known.candidate if known else NOBODY
+        reason = decide(candidate, command.channel, command.purpose, consent)
+        if reason is not None:
+            outcomes[contact_id] = Refused(contact_id, reason)
+        else:
+            assert candidate.address_key is not None
+            passed.append(
+                Receipt(
+                    hand_off_id=new_id(),
+                    contact_id=contact_id,
+                    channel=command.channel,
+                    purpose=command.purpose,
+                    campaign=command.campaign,
+                    address_key=candidate.address_key,
+                    consent_seq=consent.applied_through,
+                    at=uow.now,
+                )
+            )
+    outcomes |= await _give_receipts(command, passed, recipients, uow, release)
+    return [outcomes[contact_id] for contact_id in dict.fromkeys(command.contact_ids)]
+
+
+async def _give_receipts(
+    command: HandOff,
+    passed: list[Receipt],
+    recipients: dict[UUID, Recipient],
+    uow: UnitOfWork,
+    release: Release | None,
+) -> dict[UUID, Released | Refused]:
+    first = await hand_offs.add_receipts(uow.connection, passed)
+    repeated = [receipt.contact_id for receipt in passed if receipt.hand_off_id not in first]
+    earlier = (
+        await hand_offs.earlier_receipts(
+            uow.connection,
+            repeated,
+            channel=command.channel,
+            purpose=command.purpose,
+            campaign=command.campaign,
+        )
+        if repeated
+        else {}
+    )
+    outcomes: dict[UUID, Released | Refused] = {}
+    for receipt in passed:
+        contact_id = receipt.contact_id
+        if receipt.hand_off_id not in first:
+            outcomes[contact_id] = Refused(
+                contact_id, Reason.ALREADY_HANDED_OFF, earlier.get(contact_id)
+            )
+            continue
+        released = Released(
+            contact_id=contact_id,
+            hand_off_id=receipt.hand_off_id,
+            address=recipients[contact_id].address,
+            consent_seq=receipt.consent_seq,
+            at=receipt.at,
+        )
+        if release is not None:
+            await release(released)
+        uow.record(
+            RecipientHandedOff(
+                hand_off_id=receipt.hand_off_id,
+                contact_id=contact_id,
+                channel=receipt.channel,
+                purpose=receipt.purpose,
+                campaign=receipt.campaign,
+                consent_seq=receipt.consent_seq,
+                at=receipt.at,
+            )
+        )
+        outcomes[contact_id] = released
+    return outcomes
+
+
+async def show_hand_off(hand_off_id: UUID, uow: UnitOfWork) -> Receipt:
+    """Return one receipt; refuse an unknown one."""
+    receipt = await hand_offs.find_receipt(uow.connection, hand_off_id)
+    if receipt is None:
+        raise HandOffNotFound(f"There is no hand-off {hand_off_id}.")
+    return receipt

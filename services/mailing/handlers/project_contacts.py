@@ -1,0 +1,68 @@
+"""Take over contacts as customers tells them; a ban follows the person to a new address."""
+
+from services.mailing.domain.addresses import address_key
+from services.mailing.domain.channels import Channel
+from services.mailing.domain.keys import address_gate
+from services.mailing.handlers.newest import newest
+from services.mailing.persistence import bans, gate
+from services.mailing.persistence.projection import ContactRow, save_contacts
+from shared.chassis.messages import Batch
+from shared.chassis.unit_of_work import UnitOfWork
+from shared.contracts.customers import ContactDeleted, ContactSaved
+from shared.contracts.erp import PostalAddress
+
+
+async def on_contact_saved(batch: Batch[ContactSaved], uow: UnitOfWork) -> None:
+    """Project contacts; the new address of a banned contact is banned with the same commit."""
+    saved = newest(
+        (message.data for message in batch),
+        key=lambda data: data.contact_id,
+        version=lambda data: data.version,
+    )
+    await bans.serialise(uow.connection)
+    changed = await save_contacts(uow.connection, [_row(data) for data in saved])
+    uncovered = await bans.uncovered_addresses(uow.connection, changed)
+    if uncovered:
+        gates = {address_gate(channel, key) for channel, key, _ in uncovered}
+        await gate.lock_exclusive(uow.connection, gates)
+        await bans.cover(uow.connection, uncovered)
+        await gate.settle(uow.connection, gates)
+
+
+async def on_contact_deleted(batch: Batch[ContactDeleted], uow: UnitOfWork) -> None:
+    """Project deletions as tombstones without personal data; bans stay as they are."""
+    deleted = newest(
+        (message.data for message in batch),
+        key=lambda data: data.contact_id,
+        version=lambda data: data.version,
+    )
+    await bans.serialise(uow.connection)
+    await save_contacts(
+        uow.connection,
+        [ContactRow(data.contact_id, data.version, deleted=True) for data in deleted],
+    )
+
+
+def _row(data: ContactSaved) -> ContactRow:
+    person = data.person
+    address = person.address or PostalAddress()
+    return ContactRow(
+        contact_id=data.contact_id,
+        version=data.version,
+        first_name=person.first_name,
+        last_name=person.last_name,
+        email=person.email,
+        mobile=person.mobile,
+        street=address.street,
+        postal_code=address.postal_code,
+        city=address.city,
+        country=address.country,
+        language=data.language,
+        attributes=tuple(sorted(set(data.attributes))),
+        email_key=address_key(Channel.EMAIL, person.email),
+        sms_key=address_key(Channel.SMS, person.mobile),
+        post_key=address_key(
+            Channel.POST, address.street, address.postal_code, address.city, address.country
+        ),
+        links=tuple((role.customer_id, role.role) for role in data.customers),
+    )

@@ -1,0 +1,36 @@
+"""What we tell: facts of the domain, translated into the published language."""
+
+from services.mailing.domain import events
+from shared.chassis.messages import Publication, RecordedEvent
+from shared.contracts import mailing
+from shared.contracts.wiring import publication
+
+SOURCE = "/suhde/mailing"
+
+
+def translate(event: RecordedEvent) -> Publication:
+    """Return the public form of a recorded fact."""
+    if isinstance(event, events.ConsentProbed):
+        # Each probe is a subject of its own: none waits behind another that failed.
+        return publication(mailing.ConsentProbed(nonce=event.nonce), subject=str(event.nonce))
+    if isinstance(event, events.AddressBanned):
+        banned = mailing.ContactUnsubscribed(
+            ban_id=event.ban_id,
+            channel=event.channel.value,
+            address=event.address,
+            source=event.source,
+            at=event.at,
+        )
+        return publication(banned, subject=str(event.ban_id))
+    if isinstance(event, events.RecipientHandedOff):
+        handed = mailing.RecipientHandedOff(
+            hand_off_id=event.hand_off_id,
+            contact_id=event.contact_id,
+            channel=event.channel.value,
+            purpose=event.purpose.value,
+            campaign=event.campaign,
+            consent_seq=event.consent_seq,
+            at=event.at,
+        )
+        return publication(handed, subject=str(event.hand_off_id))
+    raise TypeError(f"no publication is known for {type(event).__name__}")
