@@ -142,11 +142,9 @@ class Service:
         if not await is_writable(self.engine):
             found["database"] = "does not accept writes"
             return found
-        checks: dict[str, Problem] = {
-            "bus": self.bus.problem,
-            "relay": self._relay_lag,
-            **self.checks,
-        }
+        checks: dict[str, Problem] = {"bus": self.bus.problem}
+        if self._started:
+            checks |= {"relay": self._relay_lag, **self.checks}
         for name, check in checks.items():
             try:
                 problem = await check()

@@ -1,4 +1,4 @@
-"""Every event type there is: its wire name (written down, never derived), its data, who hears it."""
+"""Every event type there is: its wire name (written down, never derived), data and listeners."""
 
 from dataclasses import dataclass
 

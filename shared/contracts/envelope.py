@@ -1,4 +1,4 @@
-"""CloudEvents 1.0 at the door: one reader for binary and structured messages, whatever carries them.
+"""CloudEvents 1.0 at the door: one reader for binary and structured, whatever carries them.
 
 Binary mode puts the attributes into headers (`ce-id`, or the `cloudEvents:`/`cloudEvents_` prefixes
 of the AMQP binding) and the data into the body. Structured mode is one JSON object that holds
@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
@@ -131,15 +131,17 @@ def _checked(attributes: Mapping[str, Any], *, structured: bool) -> Envelope:
     version = attributes.get("specversion")
     if version != SPEC_VERSION:
         raise UnreadableEnvelope(
-            "specversion", f"is {version!r}", f'send "specversion": "{SPEC_VERSION}"'
+            "specversion", f"is {_shown(version)}", f'send "specversion": "{SPEC_VERSION}"'
         )
     time = attributes.get("time")
     if time is not None:
         try:
             time = _TIME.validate_python(time)
-        except ValidationError:
+            # A moment on the edge of the calendar may have no UTC form, which the database needs.
+            time.astimezone(UTC)
+        except (ValidationError, OverflowError):
             raise UnreadableEnvelope(
-                "time", f"{str(time)[:60]!r} is not a moment with a zone", "send RFC 3339, or none"
+                "time", f"{_shown(time)} is not a moment with a zone", "send RFC 3339, or none"
             ) from None
     return Envelope(
         id=_text(attributes, "id"),
@@ -172,6 +174,13 @@ def _optional(attributes: Mapping[str, Any], name: str) -> str | None:
     value = attributes.get(name)
     usable = isinstance(value, str) and len(value) <= MAX_ATTRIBUTE and not _CONTROL.search(value)
     return value if usable and _encodable(str(value)) else None
+
+
+def _shown(value: Any) -> str:
+    try:
+        return repr(value)[:60]
+    except ValueError:  # an integer with more digits than Python prints
+        return f"a huge {type(value).__name__}"
 
 
 def _encodable(value: str) -> bool:

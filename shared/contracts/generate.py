@@ -17,8 +17,8 @@ _CHANNELS = {
     EVENTS_EXCHANGE: "What the services of Suhde publish.",
 }
 _LIMITS = {
-    "minLength": "at least {} characters",
-    "maxLength": "at most {} characters",
+    "minLength": "length at least {}",
+    "maxLength": "length at most {}",
     "minimum": "at least {}",
     "maximum": "at most {}",
     "maxItems": "at most {} items",
@@ -176,7 +176,7 @@ def _page(root: Path) -> str:
     ]
     for event in CATALOGUE.values():
         anchor = event.name.replace(".", "")
-        heard = ", ".join(event.heard_by) or "–"
+        heard = ", ".join(event.heard_by) or "-"
         lines.append(
             f"| [{event.name}](#{anchor}) | {event.publisher} | {heard} "
             f"| {_cell(_summary(event))} |"

@@ -14,7 +14,7 @@ EXCHANGES = (ERP_EXCHANGE, EVENTS_EXCHANGE)
 
 
 def read_label(body: bytes, headers: Mapping[str, Any]) -> Label:
-    """Read who a message is from its CloudEvents envelope; raise `UnreadableMessage` with a remedy."""
+    """Read who a message is from, by its envelope; raise `UnreadableMessage` with a remedy."""
     try:
         read = envelope.read_envelope(body, headers)
     except envelope.UnreadableEnvelope as error:

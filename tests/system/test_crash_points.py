@@ -81,11 +81,11 @@ async def test_a_kill_at_any_step_loses_and_doubles_nothing(
         await deployed[victim].killed()
         await deployed[victim].start()
 
-        async def known(want: dict[str, str] = dict(expected)) -> bool:
+        async def known() -> bool:
             found = await rows(deployed["mailing"], "SELECT name, started_on::text FROM customer")
-            missing = want.items() - dict(found).items()
-            assert not missing, f"{len(missing)} of {len(want)} missing, such as {min(missing)}"
-            assert len(found) == len(want)
+            missing = expected.items() - dict(found).items()
+            assert not missing, f"{len(missing)} of {len(expected)} missing: {min(missing)} ..."
+            assert len(found) == len(expected)
             return True
 
         await eventually(known, within=60)

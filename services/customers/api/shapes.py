@@ -45,7 +45,7 @@ class CustomerInput(Input):
 
 
 class CustomerChange(Input):
-    """The fields of a customer that may change; what is left out is emptied."""
+    """The fields of a customer; what is left out is emptied, references are only ever added."""
 
     name: Required
     business_id: Required | None = None

@@ -1,8 +1,9 @@
 """ERP documents as versioned facts: of two states of one document, which is the newer.
 
-Arrival decides nothing. The higher document version wins; at the same version a cancellation wins
+The higher document version wins; at the same version a cancellation wins
 over the posting, for good; between unversioned postings the later event time wins, and the content
-decides a tie, so that every order of delivery ends in the same state.
+decides a tie, so that every order of delivery ends in the same state. What contradicts the state
+that is known, rather than following or preceding it, is set aside for a person.
 """
 
 from dataclasses import dataclass
@@ -57,6 +58,12 @@ class Contradiction:
 
 def contradiction(current: DocumentState, told: DocumentState) -> Contradiction | None:
     """Tell whether an event contradicts what is known of the document, rather than updating it."""
+    if told.voided and told.version == 0 and current.version > 0:
+        return Contradiction(
+            "void_without_version",
+            f"document_version: missing, though {told.document_id!r} is known in version "
+            f"{current.version}. Send the cancellation with the version it cancels.",
+        )
     if told.content_hash == current.content_hash or told.voided or current.voided:
         return None
     if told.version == current.version and told.version > 0:
@@ -65,7 +72,7 @@ def contradiction(current: DocumentState, told: DocumentState) -> Contradiction 
             f"document_version: {told.version} of {told.document_id!r} came before with other "
             "content. Post the change under a higher document_version.",
         )
-    if told.rank > current.rank and told.currency != current.currency:
+    if told.currency != current.currency:
         return Contradiction(
             "currency_changed",
             f"currency: {told.document_id!r} was in {current.currency}, now in {told.currency}. "

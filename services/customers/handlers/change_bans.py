@@ -12,7 +12,11 @@ from services.customers.domain.events import BansChanged
 from services.customers.handlers.start_relationships import tell_customers
 from services.customers.persistence.contacts import fetch_contacts, lock_contacts, set_attributes
 from services.customers.persistence.customers import fetch_customers
-from services.customers.persistence.register import fetch_settings, take_consent_numbers
+from services.customers.persistence.register import (
+    consent_seq,
+    fetch_settings,
+    take_consent_numbers,
+)
 from services.customers.persistence.rows import contact_saved
 from shared.chassis.errors import Kind, Refusal, StaleVersion
 from shared.chassis.unit_of_work import UnitOfWork
@@ -130,6 +134,8 @@ async def ban_customer(customer_id: UUID, command: SetBans, uow: UnitOfWork) -> 
     if customer_id not in rows:
         raise CustomerNotFound(f"There is no customer {customer_id}.")
     chosen = command.chosen()
+    if not chosen:
+        return await consent_seq(uow.connection)
     result = await uow.connection.execute(
         text(
             """

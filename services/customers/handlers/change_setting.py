@@ -19,7 +19,6 @@ from services.customers.persistence.register import (
     known_attributes,
     set_setting,
     setting_version,
-    take_consent_numbers,
 )
 from services.customers.persistence.rows import relationship_of
 from shared.chassis.errors import InvalidField, StaleVersion
@@ -80,9 +79,6 @@ async def change_setting(
     version = await set_setting(uow.connection, name, value)
     if changed:
         await tell_contact_bans(changed, uow)
-    elif name in CHANNEL_OF:
-        # Whether a channel is configured at all is consent news as well.
-        await take_consent_numbers(uow.connection, 0)
     return version, effect
 
 

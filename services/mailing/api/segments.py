@@ -106,7 +106,7 @@ def segments_router(units: UnitOfWorkFactory, *, limit_seconds: float) -> APIRou
     async def recipients(
         segment_id: UUID, channel: Channel, purpose: Purpose, format: Format = "csv"
     ) -> StreamingResponse:
-        """Stream whom the gate lets through now. The list is a preview: only a hand-off releases."""
+        """Stream whom the gate lets through now. It is a preview: only a hand-off releases."""
         stream = await export_recipients(
             Export(segment_id, channel, purpose, format), units, limit_seconds=limit_seconds
         )

@@ -35,7 +35,7 @@ def fencing(units: UnitOfWorkFactory) -> Callable[[], Awaitable[None]]:
 
 
 async def fence_all(units: UnitOfWorkFactory) -> None:
-    """Fence every pending ban once, each in a transaction of its own; a held gate stops no other."""
+    """Fence every pending ban once, each by itself: a held gate stops no other."""
     async with units.engine.connect() as connection:
         waiting = await pending_ids(connection)
     for ban_id in waiting:

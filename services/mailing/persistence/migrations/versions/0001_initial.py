@@ -1,4 +1,4 @@
-"""initial
+"""The first schema.
 
 Old code must survive this schema: add, backfill, then enforce; remove when nobody reads any more.
 """
@@ -6,7 +6,7 @@ Old code must survive this schema: add, backfill, then enforce; remove when nobo
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
-revision = '5b38f4de1122'
+revision = '0001'
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -188,3 +188,5 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('segment_id', name=op.f('pk_segment'))
     )
     # ### end Alembic commands ###
+    # The one row that says how far the consent news goes.
+    op.execute("INSERT INTO consent_position (id) VALUES (1)")

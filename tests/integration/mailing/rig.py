@@ -1,0 +1,159 @@
+"""Hands for tests: tell the mailing service something, and look at what it knows."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+
+from services.mailing.domain.channels import Channel, Purpose
+from services.mailing.handlers.consent import probe_consent
+from services.mailing.handlers.hand_off import HandOff, Refused, Released, hand_off
+from shared.chassis.messages import Incoming
+from shared.chassis.service import Service
+from shared.contracts import customers
+from shared.contracts.erp import PostalAddress
+from shared.contracts.types import Contract
+from shared.contracts.wiring import publication
+
+ALL = customers.Bans(email=True, sms=True, post=True)
+EMAIL_ONLY = customers.Bans(email=True)
+
+
+@dataclass
+class Rig:
+    """One mailing service that is not running: it works when told to."""
+
+    service: Service
+    limit_seconds: float
+
+    async def hear(self, *data: Contract) -> None:
+        """Store these events in the inbox and work until nothing is due."""
+        messages = []
+        for one in data:
+            told = publication(one, subject=str(uuid4()))
+            headers = {
+                "ce-specversion": "1.0",
+                "ce-id": str(uuid4()),
+                "ce-source": "/suhde/customers",
+                "ce-type": told.type,
+                "ce-subject": told.subject,
+            }
+            messages.append(Incoming(body=told.body, headers=headers))
+        await self.service.inbox.store(messages)
+        while await self.service.worker.work_batch():
+            pass
+        left = await self.rows("SELECT type, state, detail FROM inbox WHERE state <> 'done'")
+        assert not left, left
+
+    async def rows(self, sql: str, **parameters: object) -> list[tuple[Any, ...]]:
+        async with self.service.engine.connect() as connection:
+            result = await connection.execute(text(sql), parameters)
+            return [tuple(row) for row in result]
+
+    async def one(self, sql: str, **parameters: object) -> Any:
+        ((value,),) = await self.rows(sql, **parameters)
+        return value
+
+    async def change(self, sql: str, **parameters: object) -> None:
+        async with self.service.engine.begin() as connection:
+            await connection.execute(text(sql), parameters)
+
+    async def probe(self) -> UUID:
+        async with self.service.units() as uow:
+            await probe_consent(uow)
+        body = await self.one(
+            "SELECT body FROM outbox WHERE type = 'mailing.consent-probed.v1' "
+            "ORDER BY seq DESC LIMIT 1"
+        )
+        return UUID(json.loads(body)["nonce"])
+
+    async def refresh(self, seq: int = 0, configured: customers.Bans = ALL) -> None:
+        """Make the consent news fresh, as customers would by its answer to a probe."""
+        nonce = await self.probe()
+        await self.hear(
+            customers.ConsentConfirmed(nonce=nonce, consent_seq=seq, configured=configured)
+        )
+
+    async def contact(
+        self,
+        *,
+        contact_id: UUID | None = None,
+        version: int = 1,
+        email: str | None = None,
+        mobile: str | None = None,
+        address: PostalAddress | None = None,
+        first_name: str = "Aino",
+        at: tuple[UUID, ...] = (),
+        attributes: tuple[int, ...] = (),
+    ) -> UUID:
+        made = contact_id or uuid4()
+        await self.hear(
+            contact_saved(
+                made,
+                version,
+                email=email,
+                mobile=mobile,
+                address=address,
+                first_name=first_name,
+                at=at,
+                attributes=attributes,
+            )
+        )
+        return made
+
+    async def hand_off(
+        self,
+        *contact_ids: UUID,
+        channel: Channel = Channel.EMAIL,
+        purpose: Purpose = Purpose.MARKETING,
+        campaign: str | None = None,
+        customer_id: UUID | None = None,
+    ) -> list[str]:
+        """Hand off and return `released` or the reason, per contact."""
+        command = HandOff(
+            contact_ids, channel, purpose, campaign or str(uuid4()), customer_id=customer_id
+        )
+        async with self.service.units() as uow:
+            outcomes = await hand_off(command, uow, limit_seconds=self.limit_seconds)
+        return [verdict(one) for one in outcomes]
+
+
+def verdict(outcome: Released | Refused) -> str:
+    return "released" if isinstance(outcome, Released) else str(outcome.reason)
+
+
+def contact_saved(
+    contact_id: UUID,
+    version: int = 1,
+    *,
+    email: str | None = None,
+    mobile: str | None = None,
+    address: PostalAddress | None = None,
+    first_name: str = "Aino",
+    at: tuple[UUID, ...] = (),
+    attributes: tuple[int, ...] = (),
+) -> customers.ContactSaved:
+    return customers.ContactSaved(
+        contact_id=contact_id,
+        version=version,
+        person=customers.PersonalData(
+            first_name=first_name, last_name="Virtanen", email=email, mobile=mobile, address=address
+        ),
+        customers=[customers.Role(customer_id=one) for one in at],
+        attributes=list(attributes),
+    )
+
+
+def bans_changed(
+    seq: int,
+    bans: customers.Bans = EMAIL_ONLY,
+    *,
+    contact: UUID | None = None,
+    customer: UUID | None = None,
+    email: str | None = None,
+) -> customers.BansChanged:
+    return customers.BansChanged(
+        consent_seq=seq, contact_id=contact, customer_id=customer, bans=bans, email=email
+    )

@@ -1,0 +1,145 @@
+"""A ban acknowledged as fenced is never broken, and this harness would see it if it were."""
+
+import asyncio
+import itertools
+import os
+import random
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from services.mailing.domain.channels import Channel, Purpose
+from services.mailing.handlers.ban_address import BanAddress, ban_address
+from services.mailing.handlers.hand_off import HandOff, Released, hand_off
+from services.mailing.handlers.loops import fence_all
+from shared.chassis.unit_of_work import UnitOfWork
+from tests.integration.mailing.rig import Rig, contact_saved
+
+RACES = int(os.environ.get("SUHDE_RACES", "300"))
+AT_ONCE = 3
+
+Send = Callable[[], Awaitable[None]]
+Sender = Callable[[Rig, UUID, str, random.Random, Send], Awaitable[None]]
+
+
+async def _pause(uow: UnitOfWork, dice: random.Random) -> None:
+    await uow.connection.execute(text("SELECT pg_sleep(:s)"), {"s": dice.uniform(0, 0.004)})
+
+
+async def gated(rig: Rig, contact: UUID, address: str, dice: random.Random, send: Send) -> None:
+    """The product: the hand-off releases inside the gate."""
+    command = HandOff((contact,), Channel.EMAIL, Purpose.MARKETING, "race")
+    async with rig.service.units() as uow:
+
+        async def release(_: Released) -> None:
+            await _pause(uow, dice)
+            await send()
+
+        await hand_off(command, uow, limit_seconds=3600, release=release)
+
+
+async def naive(rig: Rig, contact: UUID, address: str, dice: random.Random, send: Send) -> None:
+    """The mutant: checks the ban, then sends, and holds nothing in between."""
+    async with rig.service.units() as uow:
+        banned = await uow.connection.execute(
+            text("SELECT 1 FROM ban_address WHERE channel = 'email' AND address_key = :key"),
+            {"key": address},
+        )
+        if banned.first() is None:
+            await _pause(uow, dice)
+            await send()
+
+
+async def race(rig: Rig, sender: Sender, races: int) -> tuple[int, int]:
+    """Let a hand-off and a ban of one address meet, again and again: (broken bans, releases)."""
+    await rig.refresh()
+    ticks = itertools.count()
+    broken = released = 0
+    lanes = [random.Random(lane) for lane in range(AT_ONCE)]
+
+    async def meet(contact: UUID, address: str, dice: random.Random) -> None:
+        nonlocal broken, released
+        sent: list[int] = []
+        acknowledged: list[int] = []
+
+        async def send() -> None:
+            sent.append(next(ticks))
+
+        async def ban() -> None:
+            async with rig.service.units() as uow:
+                await _pause(uow, dice)
+                await ban_address(BanAddress(Channel.EMAIL, address, "race"), uow)
+            acknowledged.append(next(ticks))
+
+        await asyncio.gather(sender(rig, contact, address, dice, send), ban())
+        released += len(sent)
+        broken += any(tick > acknowledged[0] for tick in sent)
+
+    contacts = {UUID(int=place + 1): f"race{place}@example.fi" for place in range(races)}
+    await rig.hear(*[contact_saved(one, email=address) for one, address in contacts.items()])
+    await rig.change("UPDATE consent_position SET confirmed_probe_at = clock_timestamp()")
+    left = iter(contacts.items())
+
+    async def lane(dice: random.Random) -> None:
+        for contact, address in left:
+            await meet(contact, address, dice)
+
+    await asyncio.gather(*[lane(dice) for dice in lanes])
+    return broken, released
+
+
+@pytest.mark.requirement("LS-26")
+async def test_nothing_is_released_after_the_ban_is_acknowledged(rig: Rig) -> None:
+    broken, released = await race(rig, gated, RACES)
+    assert broken == 0
+    assert released > 0, "the hand-off must win some of the races, or nothing was tested"
+
+
+async def test_the_harness_sees_a_naive_check_break_the_ban(rig: Rig) -> None:
+    broken, _ = await race(rig, naive, RACES)
+    assert broken > 0
+
+
+async def test_a_ban_that_cannot_be_fenced_in_time_is_accepted_and_heeded_at_once(
+    rig: Rig, api: httpx.AsyncClient
+) -> None:
+    await rig.refresh()
+    contact = await rig.contact(email="busy@example.fi")
+    body = {"channel": "email", "address": "busy@example.fi", "source": "test"}
+    sending = asyncio.Event()
+    finish = asyncio.Event()
+
+    async def slow() -> None:
+        async def release(_: Released) -> None:
+            sending.set()
+            await finish.wait()
+
+        command = HandOff((contact,), Channel.EMAIL, Purpose.MARKETING, "slow")
+        async with rig.service.units() as uow:
+            await hand_off(command, uow, limit_seconds=3600, release=release)
+
+    running = asyncio.create_task(slow())
+    await sending.wait()
+    key = {"Idempotency-Key": "one"}
+    answer = await api.post("/v1/bans", json=body, headers=key)
+    assert (answer.status_code, answer.json()["fence"]) == (202, "accepted")
+    again = await api.post("/v1/bans", json=body, headers=key)
+    assert again.json() == answer.json()
+    await rig.refresh()
+    assert await rig.hand_off(contact) == ["banned"]
+    finish.set()
+    await running
+    await fence_all(rig.service.units)
+    assert await rig.one("SELECT count(*) FROM pending_ban") == 0
+    assert await rig.one("SELECT banned FROM gate WHERE key = 'address:busy@example.fi'")
+    assert (
+        await rig.one("SELECT count(*) FROM outbox WHERE type = 'mailing.contact-unsubscribed.v1'")
+        == 1
+    )
+    lifted = await api.delete(f"/v1/bans/{answer.json()['ban_id']}")
+    assert lifted.status_code == 200
+    await rig.refresh()
+    assert await rig.hand_off(contact) == ["released"]
