@@ -1,4 +1,4 @@
-"""Writes what the catalogue says for others to read: JSON Schemas, AsyncAPI and a page of events."""
+"""Writes what the catalogue says for others: JSON Schemas, AsyncAPI and a page of events."""
 
 import json
 from pathlib import Path

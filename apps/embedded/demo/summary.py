@@ -96,7 +96,7 @@ async def _segment(client: httpx.AsyncClient, console: Console) -> None:
         )
     console.print(table)
     recipients = await client.get(
-        f"/v1/segments/{segment_id}/recipients", params={"channel": "email", "format": "csv"}
+        f"/v1/segments/{segment_id}/recipients", params={"channel": "email", "purpose": "marketing", "format": "csv"}
     )
     console.print("Three recipients by e-mail:")
     for line in recipients.text.splitlines()[:4]:
@@ -112,7 +112,15 @@ async def _one_exclusion(client: httpx.AsyncClient, segment_id: str, console: Co
         )
         found = answer.json()
         if not found["reachable"]:
-            console.print(f"And one who is missing, with the reason: {found}", markup=False)
+            name = f"{member['first_name']} {member['last_name']}"
+            console.print(f"And one who is missing: {name}", markup=False, highlight=False)
+            console.print(f"  {found['reason']}: {found['detail']}", markup=False, highlight=False)
+            for ban in found["bans"]:
+                console.print(
+                    f"  {ban['closed']} is banned by {', '.join(ban['by'])}",
+                    markup=False,
+                    highlight=False,
+                )
             return
 
 

@@ -33,9 +33,14 @@ async def define_attribute(
         raise InvalidField(
             "group_id", f"there is no contact group {group_id}", "Create the group first."
         )
-    row = await insert_attribute(
-        uow.connection, new_id(), number=number, title=title, group_id=group_id
-    )
+    row = None
+    while row is None:
+        row = await insert_attribute(
+            uow.connection, new_id(), number=number, title=title, group_id=group_id
+        )
+        if number is not None:
+            break
+        # Without a number of its own it was another's turn: the next look sees that number taken.
     if row is None:
         raise NumberTaken(f"number: {number} is taken.")
     event = AttributeSaved(row.attribute_id, row.version, row.number, row.title)

@@ -3,7 +3,7 @@
 The newest event of a reference wins. An ERP may set bans and never lifts one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -38,7 +38,8 @@ def on_customer_saved(region: str) -> Callable[[Batch[Any], UnitOfWork], Any]:
             if key not in newest or _rank(message) >= _rank(newest[key]):
                 newest[key] = message
         customers = await _save_customers(batch, newest, uow)
-        await _save_contacts([(newest[key], one) for key, one in customers.items()], uow, region)
+        saved = [(newest[key], one) for key, one in customers.items()]
+        await _save_contacts(saved, _bans_set(batch, customers), uow, region)
 
     return handle
 
@@ -85,7 +86,11 @@ async def _save_customers(
         uow.release(keys_of(row, (key,)))
     if fresh:
         numbers = iter(
-            await store.next_numbers(uow.connection, sum(not row["number"] for row in fresh))
+            await store.next_numbers(
+                uow.connection,
+                sum(not row["number"] for row in fresh),
+                besides={row["number"] for row in fresh if row["number"]},
+            )
         )
         for row in fresh:
             row["number"] = row["number"] or next(numbers)
@@ -163,7 +168,24 @@ def _keys(message: Saved) -> list[tuple[str, str]]:
     return keys
 
 
-async def _save_contacts(saved: Sequence[tuple[Saved, UUID]], uow: UnitOfWork, region: str) -> None:
+def _bans_set(
+    batch: Batch[erp.CustomerSaved], customers: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], set[str]]:
+    """Return the bans that any event of the batch sets: how events are batched lifts none."""
+    bans: dict[tuple[str, str], set[str]] = {}
+    for message in batch:
+        if (message.source, message.data.erp_ref) in customers:
+            for contact in message.data.contacts:
+                bans.setdefault((message.source, contact.contact_ref), set()).update(contact.bans)
+    return bans
+
+
+async def _save_contacts(
+    saved: Sequence[tuple[Saved, UUID]],
+    bans: Mapping[tuple[str, str], Collection[str]],
+    uow: UnitOfWork,
+    region: str,
+) -> None:
     told: dict[tuple[str, str], tuple[erp.ErpContact, UUID]] = {
         (message.source, contact.contact_ref): (contact, customer_id)
         for message, customer_id in saved
@@ -186,14 +208,17 @@ async def _save_contacts(saved: Sequence[tuple[Saved, UUID]], uow: UnitOfWork, r
     moved = await contact_store.update_contacts(
         uow.connection, [rows[key] for key in told if key not in fresh], now=uow.now
     )
-    await contact_store.place_contacts(
-        uow.connection, [(ids[key], customer_id, None) for key, (_, customer_id) in told.items()]
-    )
+    places = {
+        (ids[message.source, contact.contact_ref], customer_id, None)
+        for message, customer_id in saved
+        for contact in message.data.contacts
+    }
+    await contact_store.place_contacts(uow.connection, sorted(places, key=lambda one: one[:2]))
     settings = await fetch_settings(uow.connection, lock=True)
     attributes: dict[UUID, tuple[set[int], set[int]]] = {}
-    for key, (contact, _) in told.items():
+    for key in told:
         before = locked[ids[key]][1] if key not in fresh else set()
-        numbers = {number for name in contact.bans if (number := settings.get(name)) is not None}
+        numbers = {number for name in bans[key] if (number := settings.get(name)) is not None}
         attributes[ids[key]] = (before, before | numbers)
     await change_attributes(attributes, uow, settings=settings)
     quiet = {one for one, (before, after) in attributes.items() if before == after}

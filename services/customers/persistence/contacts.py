@@ -9,6 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.customers.domain.contact_data import PostalAddress
+
 FIELDS = (
     "first_name",
     "last_name",
@@ -87,7 +89,8 @@ async def place_contacts(
             SELECT contact_id, customer_id, role
             FROM unnest(CAST(:contacts AS uuid[]), CAST(:customers AS uuid[]),
                         CAST(:roles AS text[])) AS new (contact_id, customer_id, role)
-            ON CONFLICT (contact_id, customer_id) DO UPDATE SET role = excluded.role
+            ON CONFLICT (contact_id, customer_id) DO UPDATE
+            SET role = coalesce(excluded.role, contact_customer.role)
             """
         ),
         {
@@ -168,16 +171,30 @@ async def with_address(
     connection: AsyncConnection, channel: str, address: str
 ) -> dict[UUID, set[int]]:
     """Return the contacts that have this normalised address, with their attributes."""
-    column = {
-        "email": "email",
-        "sms": "mobile",
-        "post": "lower(concat_ws('|', street, postal_code, city, country))",
-    }[channel]
+    if channel == "post":
+        return await _with_postal_address(connection, address)
+    column = {"email": "email", "sms": "mobile"}[channel]
     result = await connection.execute(
         text(f"SELECT contact_id, attributes FROM contact WHERE {column} = :address"),
         {"address": address},
     )
     return {row.contact_id: set(row.attributes) for row in result}
+
+
+async def _with_postal_address(connection: AsyncConnection, address: str) -> dict[UUID, set[int]]:
+    # The database cannot fold as `PostalAddress.key` does (ß, spaces); it narrows by country.
+    result = await connection.execute(
+        text(
+            "SELECT contact_id, attributes, street, postal_code, city, country FROM contact "
+            "WHERE country = :country"
+        ),
+        {"country": address.rpartition("|")[2].upper()},
+    )
+    return {
+        row.contact_id: set(row.attributes)
+        for row in result
+        if PostalAddress(row.street, row.postal_code, row.city, row.country).key() == address
+    }
 
 
 async def list_contacts(

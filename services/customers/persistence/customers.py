@@ -16,12 +16,26 @@ COLUMNS = """customer_id, version, number, name, business_id, email, ban_email, 
              start_decided_at, created_at, updated_at"""
 
 
-async def next_numbers(connection: AsyncConnection, count: int) -> list[str]:
-    """Return new customer numbers from the series."""
-    result = await connection.execute(
-        text("SELECT nextval('customer_number') FROM generate_series(1, :count)"), {"count": count}
-    )
-    return [str(number) for number in result.scalars()]
+async def next_numbers(
+    connection: AsyncConnection, count: int, *, besides: Collection[str] = ()
+) -> list[str]:
+    """Return new customer numbers from the series, passing over those given by hand before."""
+    numbers: list[str] = []
+    while len(numbers) < count:
+        result = await connection.execute(
+            text(
+                """
+                WITH drawn AS MATERIALIZED (
+                    SELECT CAST(nextval('customer_number') AS text) AS number
+                    FROM generate_series(1, :count))
+                SELECT number FROM drawn
+                WHERE NOT EXISTS (SELECT FROM customer WHERE customer.number = drawn.number)
+                """
+            ),
+            {"count": count - len(numbers)},
+        )
+        numbers += [number for number in result.scalars() if number not in besides]
+    return numbers
 
 
 async def insert_customers(

@@ -81,8 +81,13 @@ async def insert_attribute(
         text(
             """
             INSERT INTO contact_attribute (attribute_id, version, number, title, group_id)
-            SELECT :id, 1, coalesce(CAST(:number AS int), (SELECT coalesce(max(number), 0) + 1
-                                                           FROM contact_attribute)),
+            SELECT :id, 1, coalesce(CAST(:number AS int), (
+                       SELECT min(free.number)
+                       FROM (SELECT 1 UNION ALL
+                             SELECT number + 1 FROM contact_attribute WHERE number < 2147483647
+                            ) AS free (number)
+                       WHERE NOT EXISTS (SELECT FROM contact_attribute AS taken
+                                         WHERE taken.number = free.number))),
                    :title, :group_id
             ON CONFLICT (number) DO NOTHING
             RETURNING attribute_id, version, number, title, group_id
@@ -116,6 +121,6 @@ async def insert_group(connection: AsyncConnection, group_id: UUID, title: str) 
 async def group_exists(connection: AsyncConnection, group_id: UUID) -> bool:
     """Tell whether there is a contact group of that id."""
     result = await connection.execute(
-        text("SELECT FROM contact_group WHERE group_id = :id FOR KEY SHARE"), {"id": group_id}
+        text("SELECT 1 FROM contact_group WHERE group_id = :id FOR KEY SHARE"), {"id": group_id}
     )
     return result.one_or_none() is not None

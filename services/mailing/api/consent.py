@@ -28,6 +28,7 @@ from services.mailing.handlers.hand_off import (
     Refused,
     Released,
     hand_off,
+    prepare_hand_off,
     show_hand_off,
 )
 from services.mailing.handlers.reachability import reachability
@@ -56,6 +57,8 @@ def consent_router(units: UnitOfWorkFactory, *, limit_seconds: float) -> APIRout
             outcomes = await hand_off(command, uow, limit_seconds=limit_seconds)
             return Answer(HandOffAnswer(outcomes=[_outcome(one) for one in outcomes]))
 
+        async with units() as uow:
+            await prepare_hand_off(command, uow)
         return await write(request, units, work)
 
     @router.get("/hand-offs/{hand_off_id}")

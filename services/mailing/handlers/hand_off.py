@@ -13,8 +13,8 @@ from services.mailing.domain.gate import NOBODY, Reason, decide
 from services.mailing.domain.refusals import HandOffNotFound
 from services.mailing.handlers.ids import new_id
 from services.mailing.persistence import hand_offs
-from services.mailing.persistence.gate import lock_shared, read_consent
-from services.mailing.persistence.hand_offs import Receipt, Recipient
+from services.mailing.persistence.gate import lock_shared, make_rows, read_consent
+from services.mailing.persistence.hand_offs import Receipt, Recipient, gate_keys
 from shared.chassis.unit_of_work import UnitOfWork
 
 LOCK_TIMEOUT = "5s"
@@ -55,6 +55,20 @@ Release = Callable[[Released], Awaitable[None]]
 """Send to one recipient. Awaited inside the lock: whoever bans meanwhile waits for it."""
 
 
+async def prepare_hand_off(command: HandOff, uow: UnitOfWork) -> None:
+    """
+    Make the gate rows of a hand-off, in a unit of its own that commits first.
+
+    A row that a hand-off made itself would keep every other one from that address until it is done,
+    since nobody can share a row that is not committed. Nothing depends on this but the waiting.
+    """
+    wanted = sorted(set(command.contact_ids))
+    await make_rows(
+        uow.connection,
+        await gate_keys(uow.connection, wanted, command.channel, command.customer_id),
+    )
+
+
 async def hand_off(
     command: HandOff,
     uow: UnitOfWork,
@@ -76,7 +90,7 @@ async def hand_off(
     await hand_offs.hold_contacts(connection, wanted)
     await lock_shared(
         connection,
-        await hand_offs.gate_keys(connection, wanted, command.channel, command.customer_id),
+        await gate_keys(connection, wanted, command.channel, command.customer_id),
     )
     recipients = await hand_offs.candidates(
         connection, wanted, command.channel, command.customer_id

@@ -45,37 +45,34 @@ BANNED = f"""
 """
 
 
-async def _make_rows(connection: AsyncConnection, keys: list[GateKey]) -> dict[str, object]:
-    parameters: dict[str, object] = {
-        "channels": [channel for channel, _ in keys],
-        "keys": [key for _, key in keys],
-    }
-    await connection.execute(_MAKE, parameters)
-    return parameters
+async def make_rows(connection: AsyncConnection, keys: Iterable[GateKey]) -> None:
+    """Make the gate rows that are missing; new ones are open."""
+    wanted = sorted(set(keys))
+    if wanted:
+        await connection.execute(_MAKE, _columns(wanted))
 
 
 async def lock_shared(connection: AsyncConnection, keys: Iterable[GateKey]) -> None:
     """Hold these gate rows so that no ban on them can be fenced before the transaction ends."""
     wanted = sorted(set(keys))
     if wanted:
-        await connection.execute(_LOCK_SHARED, await _make_rows(connection, wanted))
+        await make_rows(connection, wanted)
+        await connection.execute(_LOCK_SHARED, _columns(wanted))
 
 
 async def lock_exclusive(connection: AsyncConnection, keys: Iterable[GateKey]) -> None:
     """Wait until no hand-off holds these gate rows, and keep every other out."""
     wanted = sorted(set(keys))
     if wanted:
-        await connection.execute(_LOCK_EXCLUSIVE, await _make_rows(connection, wanted))
+        await make_rows(connection, wanted)
+        await connection.execute(_LOCK_EXCLUSIVE, _columns(wanted))
 
 
 async def settle(connection: AsyncConnection, keys: Iterable[GateKey]) -> None:
     """Set `banned` of gate rows, which must be locked exclusively, from the bans as they stand."""
     wanted = sorted(set(keys))
     if wanted:
-        await connection.execute(
-            _SETTLE,
-            {"channels": [channel for channel, _ in wanted], "keys": [key for _, key in wanted]},
-        )
+        await connection.execute(_SETTLE, _columns(wanted))
 
 
 async def read_consent(connection: AsyncConnection, *, limit_seconds: float) -> Consent:
@@ -96,6 +93,10 @@ async def read_consent(connection: AsyncConnection, *, limit_seconds: float) -> 
             if set_
         ),
     )
+
+
+def _columns(keys: list[GateKey]) -> dict[str, list[str]]:
+    return {"channels": [channel for channel, _ in keys], "keys": [key for _, key in keys]}
 
 
 # In the order of the keys, so that two who need the same rows never wait for each other in a ring.

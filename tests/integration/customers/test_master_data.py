@@ -38,7 +38,7 @@ async def test_an_older_version_changes_nothing(
     events = [
         customer("A", name="Third", version=3),
         customer("A", name="Second", version=2),
-        customer("A", name="Unversioned", time="2030-01-01T00:00:00Z"),
+        {**customer("A", name="Unversioned"), "time": "2030-01-01T00:00:00Z"},
     ]
     for some in [events] if together else [[one] for one in events]:
         await send(customers, some)
@@ -50,8 +50,8 @@ async def test_an_older_version_changes_nothing(
 async def test_without_versions_the_later_moment_wins(
     customers: Service, api: httpx.AsyncClient
 ) -> None:
-    await send(customers, [customer("A", name="Later", time="2026-02-01T00:00:00Z")])
-    await send(customers, [customer("A", name="Earlier", time="2026-01-01T00:00:00Z")])
+    await send(customers, [{**customer("A", name="Later"), "time": "2026-02-01T00:00:00Z"}])
+    await send(customers, [{**customer("A", name="Earlier"), "time": "2026-01-01T00:00:00Z"}])
 
     assert [one["name"] for one in await rows(api, "/v1/customers")] == ["Later"]
 

@@ -13,20 +13,22 @@ from sqlalchemy import text
 
 from services.mailing.domain.channels import Channel, Purpose
 from services.mailing.handlers.ban_address import BanAddress, ban_address
-from services.mailing.handlers.hand_off import HandOff, Released, hand_off
+from services.mailing.handlers.hand_off import HandOff, Released, hand_off, prepare_hand_off
 from services.mailing.handlers.loops import fence_all
 from shared.chassis.unit_of_work import UnitOfWork
 from tests.integration.mailing.rig import Rig, contact_saved
 
 RACES = int(os.environ.get("SUHDE_RACES", "300"))
 AT_ONCE = 3
+# Sending takes longer than banning, so that many bans come in the middle of a sending.
+SENDING, BANNING = 0.020, 0.005
 
 Send = Callable[[], Awaitable[None]]
 Sender = Callable[[Rig, UUID, str, random.Random, Send], Awaitable[None]]
 
 
-async def _pause(uow: UnitOfWork, dice: random.Random) -> None:
-    await uow.connection.execute(text("SELECT pg_sleep(:s)"), {"s": dice.uniform(0, 0.004)})
+async def _pause(uow: UnitOfWork, dice: random.Random, *, up_to: float) -> None:
+    await uow.connection.execute(text("SELECT pg_sleep(:s)"), {"s": dice.uniform(0, up_to)})
 
 
 async def gated(rig: Rig, contact: UUID, address: str, dice: random.Random, send: Send) -> None:
@@ -35,7 +37,7 @@ async def gated(rig: Rig, contact: UUID, address: str, dice: random.Random, send
     async with rig.service.units() as uow:
 
         async def release(_: Released) -> None:
-            await _pause(uow, dice)
+            await _pause(uow, dice, up_to=SENDING)
             await send()
 
         await hand_off(command, uow, limit_seconds=3600, release=release)
@@ -49,7 +51,7 @@ async def naive(rig: Rig, contact: UUID, address: str, dice: random.Random, send
             {"key": address},
         )
         if banned.first() is None:
-            await _pause(uow, dice)
+            await _pause(uow, dice, up_to=SENDING)
             await send()
 
 
@@ -70,7 +72,7 @@ async def race(rig: Rig, sender: Sender, races: int) -> tuple[int, int]:
 
         async def ban() -> None:
             async with rig.service.units() as uow:
-                await _pause(uow, dice)
+                await _pause(uow, dice, up_to=BANNING)
                 await ban_address(BanAddress(Channel.EMAIL, address, "race"), uow)
             acknowledged.append(next(ticks))
 
@@ -119,6 +121,8 @@ async def test_a_ban_that_cannot_be_fenced_in_time_is_accepted_and_heeded_at_onc
 
         command = HandOff((contact,), Channel.EMAIL, Purpose.MARKETING, "slow")
         async with rig.service.units() as uow:
+            await prepare_hand_off(command, uow)
+        async with rig.service.units() as uow:
             await hand_off(command, uow, limit_seconds=3600, release=release)
 
     running = asyncio.create_task(slow())
@@ -129,7 +133,7 @@ async def test_a_ban_that_cannot_be_fenced_in_time_is_accepted_and_heeded_at_onc
     again = await api.post("/v1/bans", json=body, headers=key)
     assert again.json() == answer.json()
     await rig.refresh()
-    assert await rig.hand_off(contact) == ["banned"]
+    assert await rig.hand_off(contact) == ["banned"], "another hand-off shares the gate"
     finish.set()
     await running
     await fence_all(rig.service.units)
