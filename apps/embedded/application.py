@@ -45,18 +45,20 @@ def installation_key(data: Path) -> SecretStr:
     return SecretStr(path.read_text().strip())
 
 
+def database_url(base_url: str, name: str) -> SecretStr:
+    """Return where a service's database is on this server."""
+    return SecretStr(f"{base_url}/{name}")
+
+
 async def compose(base_url: str, *, api_key: SecretStr, phone_region: str = "FI") -> Embedded:
     """Make and migrate the databases on this server, and compose the services on them."""
     await ensure_databases(base_url, DATABASES)
     bus = InProcessBus()
 
-    def database(name: str) -> SecretStr:
-        return SecretStr(f"{base_url}/{name}")
-
     built = [
         customers.build(
             customers_settings.Settings(
-                database_url=database("customers"),
+                database_url=database_url(base_url, "customers"),
                 broker_url=NO_BROKER,
                 api_key=api_key,
                 phone_region=phone_region,
@@ -66,7 +68,7 @@ async def compose(base_url: str, *, api_key: SecretStr, phone_region: str = "FI"
         ),
         mailing.build(
             mailing_settings.Settings(
-                database_url=database("mailing"),
+                database_url=database_url(base_url, "mailing"),
                 broker_url=NO_BROKER,
                 api_key=api_key,
                 phone_region=phone_region,

@@ -40,7 +40,11 @@ def run(data: Path, *, port: int, then: Then | None, phone_region: str, console:
     data.mkdir(parents=True, exist_ok=True)
     console.print("Starting PostgreSQL and the services ...")
     with EmbeddedPostgres(home / "postgres") as base_url:
-        return asyncio.run(_serve(base_url, data, port, then, phone_region, console))
+        try:
+            return asyncio.run(_serve(base_url, data, port, then, phone_region, console))
+        except KeyboardInterrupt:
+            # The server has stopped everything in order before it passes the signal on.
+            return 0
 
 
 async def _serve(

@@ -65,7 +65,6 @@ async def test_a_kill_at_any_step_loses_and_doubles_nothing(
 ) -> None:
     other = deployed["mailing" if victim == "customers" else "customers"]
     await other.start()
-    await other.ready()
     expected: dict[str, str] = {}
 
     for case, point in enumerate(CRASH_POINTS):

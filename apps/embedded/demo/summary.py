@@ -96,7 +96,8 @@ async def _segment(client: httpx.AsyncClient, console: Console) -> None:
         )
     console.print(table)
     recipients = await client.get(
-        f"/v1/segments/{segment_id}/recipients", params={"channel": "email", "purpose": "marketing", "format": "csv"}
+        f"/v1/segments/{segment_id}/recipients",
+        params={"channel": "email", "purpose": "marketing", "format": "csv"},
     )
     console.print("Three recipients by e-mail:")
     for line in recipients.text.splitlines()[:4]:

@@ -101,7 +101,7 @@ async def test_a_change_names_the_version_it_changes(api: httpx.AsyncClient, pat
         ({"If-Match": '"1"'}, 200),
         ({"If-Match": '"1"'}, 412),
     ):
-        changed = {name: "B" for name in body}
+        changed = dict.fromkeys(body, "B")
         assert (await api.put(url, json=changed, headers=headers)).status_code == status
     assert (await api.get(url)).headers["etag"] == '"2"'
 
