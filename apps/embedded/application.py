@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import services.mailing.bootstrap as mailing
 from fastapi import FastAPI
 from pydantic import SecretStr
 
 import services.customers.bootstrap as customers
 import services.customers.settings as customers_settings
+import services.mailing.bootstrap as mailing
 import services.mailing.settings as mailing_settings
 from apps.embedded.postgres import ensure_databases
 from shared.chassis.bus.in_process import InProcessBus

@@ -33,7 +33,7 @@ def _command(body: ContactInput) -> SaveContact:
         address=body.address.to_domain(),
         language=body.language,
         customers=tuple((place.customer_id, place.role) for place in body.customers),
-        attributes=frozenset(body.attributes),
+        attributes=None if body.attributes is None else frozenset(body.attributes),
     )
 
 

@@ -151,7 +151,10 @@ class ContactInput(Input):
     address: AddressShape = AddressShape()
     language: Annotated[str, Field(pattern="^[a-z]{2}$")] | None = None
     customers: list[Place] = Field(default_factory=list, max_length=100)
-    attributes: list[AttributeNumber] = Field(default_factory=list, max_length=500)
+    attributes: Annotated[list[AttributeNumber], Field(max_length=500)] | None = Field(
+        default=None,
+        description="left out, they stay as they are: a ban is never lifted in passing",
+    )
 
 
 class ContactOutput(BaseModel):

@@ -23,7 +23,7 @@ from shared.chassis.unit_of_work import UnitOfWork
 
 @dataclass(frozen=True, slots=True)
 class SaveContact:
-    """What a person says about a contact. Attributes are the numbers that are ticked."""
+    """What a person says about a contact. Attributes left out (None) stay as they are."""
 
     first_name: str = ""
     last_name: str = ""
@@ -33,7 +33,7 @@ class SaveContact:
     address: PostalAddress = field(default_factory=PostalAddress)
     language: str | None = None
     customers: tuple[tuple[UUID, str | None], ...] = ()
-    attributes: frozenset[int] = frozenset()
+    attributes: frozenset[int] | None = None
 
 
 async def create_contact(command: SaveContact, uow: UnitOfWork, *, region: str) -> UUID:
@@ -68,7 +68,7 @@ async def change_contact(
     await store.clear_places(uow.connection, contact_id)
     await _place(contact_id, command, uow)
     held = bans_of(attributes, settings)
-    after = set(command.attributes)
+    after = attributes if command.attributes is None else set(command.attributes)
     if after != attributes:
         await change_attributes({contact_id: (attributes, after)}, uow, settings=settings)
     else:
@@ -91,7 +91,7 @@ async def _checked(command: SaveContact, uow: UnitOfWork) -> dict[str, int | Non
     for customer_id, _ in command.customers:
         if customer_id not in found:
             raise CustomerNotFound(f"customers: there is no customer {customer_id}.")
-    unknown = command.attributes - await known_attributes(uow.connection)
+    unknown = (command.attributes or frozenset()) - await known_attributes(uow.connection)
     if unknown:
         raise InvalidField(
             "attributes",

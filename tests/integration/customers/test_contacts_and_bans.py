@@ -464,3 +464,20 @@ async def test_a_ban_set_again_is_no_news_and_is_covered_by_the_present_number(
 
     assert [await ban(api, ann, sms=True), await ban(api, ann, sms=True)] == [1, 1]
     assert len(await told(customers, CHANGED)) == 1
+
+
+@pytest.mark.requirement("LS-26")
+async def test_a_change_that_names_no_attributes_lifts_no_ban(api: httpx.AsyncClient) -> None:
+    made = await api.post("/v1/contacts", json={"email": "a@example.com"})
+    url = made.headers["location"]
+    await api.put(f"{url}/bans", json={"email": True})
+    held = await api.get(url)
+
+    changed = await api.put(
+        url,
+        json={"first_name": "Aino", "email": "b@example.com"},
+        headers={"If-Match": held.headers["etag"]},
+    )
+
+    assert changed.status_code == 200, changed.text
+    assert changed.json()["attributes"] == held.json()["attributes"] != []
