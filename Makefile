@@ -28,7 +28,7 @@ check: $(TOOLS) ## Check format, lint, types and import contracts
 requirements: $(TOOLS) ## Print which tests prove which requirement, and what has none
 	@$(RUN) tests.requirements_report
 
-bench: $(READY) ## Measure the speed
+bench: $(TOOLS) ## Measure the speed
 	@$(RUN) bench
 
 schemas: $(READY) ## Write the JSON schemas of all events

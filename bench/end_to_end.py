@@ -1,0 +1,162 @@
+"""From the ERP's publish to the recipient's change in mailing, over RabbitMQ, all on this machine.
+
+Prints events per second for a burst, CPU per event of each process, and the latency at a steady
+rate. Latency ends at the moment the worker of mailing takes the event, its commit not included.
+"""
+
+import asyncio
+import json
+import os
+import tempfile
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from statistics import median, quantiles
+from time import perf_counter
+from typing import Any
+
+import aio_pika
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from shared.chassis.bus.rabbitmq import declare_topology
+from shared.chassis.migrations import upgrade
+from shared.chassis.testing.servers import find_postgres, find_rabbitmq
+from shared.chassis.testing.waiting import eventually
+from shared.contracts.wiring import EXCHANGES, bindings
+from tests.integration.customers.erp import customer, document
+from tests.system.processes import ServiceProcess, stopping
+
+SERVICES = ("customers", "mailing")
+BURST = int(os.environ.get("SUHDE_BENCH_EVENTS", "20000"))
+STEADY_RATE = 100
+STEADY_EVENTS = 500
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+async def publish(exchange: Any, events: list[dict[str, Any]]) -> None:
+    for begin in range(0, len(events), 1000):
+        await asyncio.gather(
+            *(
+                exchange.publish(
+                    aio_pika.Message(json.dumps(event).encode(), delivery_mode=2),
+                    routing_key=event["type"],
+                )
+                for event in events[begin : begin + 1000]
+            )
+        )
+
+
+async def count(engine: AsyncEngine, statement: str) -> int:
+    async with engine.connect() as connection:
+        return int((await connection.execute(text(statement))).scalar_one())
+
+
+async def main() -> None:
+    async with AsyncExitStack() as stack:
+        postgres = await find_postgres()
+        stack.push_async_callback(postgres.close)
+        broker = await stack.enter_async_context((await find_rabbitmq()).vhost())
+        topology = {name: bindings(name) for name in SERVICES}
+        await declare_topology(broker, topology, exchanges=EXCHANGES)
+        logs = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        processes: dict[str, ServiceProcess] = {}
+        for name in SERVICES:
+            bootstrap = import_module(f"services.{name}.bootstrap")
+
+            async def build(engine: AsyncEngine, b: Any = bootstrap) -> None:
+                await upgrade(engine, b.VERSIONS, b.metadata)
+
+            url = await stack.enter_async_context(postgres.database(name, build))
+            processes[name] = ServiceProcess(name, url, broker, logs / f"{name}.log")
+        await stack.enter_async_context(stopping(*processes.values()))
+        for process in processes.values():
+            await process.start()
+        await asyncio.gather(*(process.ready() for process in processes.values()))
+        connection = await aio_pika.connect(broker)
+        await stack.enter_async_context(connection)
+        exchange = await (await connection.channel()).get_exchange("suhde.erp")
+        mailing = create_async_engine(processes["mailing"].database_url)
+        stack.push_async_callback(mailing.dispose)
+
+        refs = [f"c{number}" for number in range(BURST + STEADY_EVENTS)]
+        await publish(exchange, [customer(ref) for ref in refs])
+        known = "SELECT count(*) FROM customer"
+
+        async def all_known() -> bool:
+            return await count(mailing, known) == len(refs)
+
+        await eventually(all_known, within=300)
+        await burst(exchange, mailing, processes, refs[:BURST])
+        await steady(exchange, mailing, refs[BURST:])
+
+
+async def burst(
+    exchange: Any, mailing: AsyncEngine, processes: dict[str, ServiceProcess], refs: list[str]
+) -> None:
+    pids = {name: one.process.pid for name, one in processes.items() if one.process is not None}
+    before = {name: cpu_seconds(pid) for name, pid in pids.items()}
+    started = perf_counter()
+    await publish(
+        exchange, [document("invoice-posted", f"i{ref}", ref, "2024-01-01") for ref in refs]
+    )
+    published = perf_counter() - started
+    begun = "SELECT count(*) FROM customer WHERE started_on IS NOT NULL"
+
+    async def all_begun() -> bool:
+        found = await count(mailing, begun)
+        assert found >= len(refs), f"{found} of {len(refs)}"
+        return True
+
+    await eventually(all_begun, within=300)
+    seconds = perf_counter() - started
+    print(
+        f"burst: {len(refs):,} events end to end in {seconds:.1f} s = {len(refs) / seconds:,.0f}/s"
+    )
+    print(f"       (publishing alone took the ERP {published:.1f} s of that, on the same cores)")
+    for name, pid in pids.items():
+        spent = cpu_seconds(pid) - before[name]
+        print(f"       CPU per event in {name}: {1e6 * spent / len(refs):,.0f} µs")
+
+
+async def steady(exchange: Any, mailing: AsyncEngine, refs: list[str]) -> None:
+    sent: dict[str, datetime] = {}
+    started = perf_counter()
+    for place, ref in enumerate(refs):
+        await asyncio.sleep(max(0.0, started + place / STEADY_RATE - perf_counter()))
+        sent[f"Customer {ref}"] = datetime.now(UTC)
+        await publish(exchange, [document("invoice-posted", f"i{ref}", ref, "2024-01-01")])
+
+    async def arrived() -> list[Any]:
+        async with mailing.connect() as connection:
+            rows = await connection.execute(
+                text(
+                    """
+                    SELECT convert_from(body, 'UTF8')::jsonb ->> 'name' AS name, done_at FROM inbox
+                    WHERE type = 'customers.customer-saved.v1' AND state = 'done'
+                      AND convert_from(body, 'UTF8')::jsonb -> 'relationship' <> 'null'::jsonb
+                    """
+                )
+            )
+            found = [row for row in rows if row.name in sent]
+        assert len(found) == len(sent), f"{len(found)} of {len(sent)}"
+        return found
+
+    waited = sorted(
+        1000 * (row.done_at - sent[row.name]).total_seconds()
+        for row in await eventually(arrived, within=60)
+    )
+    print(
+        f"steady: {STEADY_RATE} events/s for {len(refs) / STEADY_RATE:.0f} s: latency p50 "
+        f"{median(waited):.0f} ms, p99 {quantiles(waited, n=100)[98]:.0f} ms"
+    )
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
