@@ -7,7 +7,6 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from apps.embedded.postgres import (
     ensure_databases,
     usable_data,
 )
+from shared.chassis.testing.waiting import eventually
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="concerns root only")
 
@@ -98,7 +98,7 @@ def test_the_error_shows_the_log(place: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs PR_SET_PDEATHSIG")
-def test_the_server_dies_with_a_killed_parent(place: Path) -> None:
+async def test_the_server_dies_with_a_killed_parent(place: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path;"
         "from apps.embedded.postgres import EmbeddedPostgres;"
@@ -113,10 +113,7 @@ def test_the_server_dies_with_a_killed_parent(place: Path) -> None:
     parent.wait()
     parent.stdout.close()
     pid_file = place / "pg" / "cluster" / "postmaster.pid"
-    deadline = time.monotonic() + 10
-    while pid_file.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not pid_file.exists()
+    await eventually(lambda: not pid_file.exists())
 
 
 async def test_a_bad_database_name_is_refused(place: Path) -> None:
