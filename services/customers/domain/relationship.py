@@ -37,7 +37,7 @@ class Relationship:
 
 
 def first_recorded(documents: Iterable[CountedDocument]) -> CountedDocument | None:
-    """Return the document recorded first; ties go to the earlier date, then id, then source."""
+    """Return the document recorded first; ties go to the earlier date, then id, source, kind."""
     return min(
         documents,
         key=lambda document: (
@@ -45,6 +45,7 @@ def first_recorded(documents: Iterable[CountedDocument]) -> CountedDocument | No
             document.document_date,
             document.document_id,
             document.source,
+            document.kind,
         ),
         default=None,
     )
