@@ -13,13 +13,16 @@ contiguous prefix of what is committed.
 import asyncio
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
 
-import aio_pika
-from aio_pika.abc import AbstractIncomingMessage, AbstractRobustExchange, AbstractRobustQueue
-from aiormq.exceptions import AMQPError, ChannelInvalidStateError, PublishError
+from aio_pika import RobustExchange
+from aio_pika.abc import AbstractIncomingMessage, AbstractRobustQueue
+from aiormq.channel import Channel as AmqpChannel
+from aiormq.exceptions import AMQPError
 from faststream import AckPolicy
 from faststream.rabbit import Channel, RabbitBroker
 
+from shared.chassis.bus.pipeline import publish_batch
 from shared.chassis.bus.port import Bus, Listener, Outcome
 from shared.chassis.bus.topology import (
     DEAD_LETTERS,
@@ -106,7 +109,7 @@ class _Publisher:
     def __init__(self, url: str) -> None:
         self._url = url
         self._broker: RabbitBroker | None = None
-        self._exchanges: dict[str, AbstractRobustExchange] = {}
+        self._exchanges: dict[str, RobustExchange] = {}
         self._connecting = asyncio.Lock()
 
     async def publish(self, messages: Sequence[Outgoing]) -> list[Outcome]:
@@ -117,7 +120,7 @@ class _Publisher:
             log.warning("publish_impossible", error=repr(error))
             await self._reset()
             return [Outcome.FAILED] * len(messages)
-        outcomes = await asyncio.gather(*(self._publish_one(message) for message in messages))
+        outcomes = await self._publish_connected(messages)
         if Outcome.FAILED in outcomes and len(messages) > 1:
             # A message that closes the channel takes its neighbours with it: those that are still
             # open go one by one, so that only the one at fault is refused.
@@ -134,39 +137,26 @@ class _Publisher:
                 await self._connected({message.exchange})
         except _CONNECTION_ERRORS:
             return Outcome.FAILED
-        outcome = await self._publish_one(message)
+        (outcome,) = await self._publish_connected([message])
         if outcome is Outcome.FAILED:
             await self._reset()
         return outcome
 
-    async def _publish_one(self, message: Outgoing) -> Outcome:
-        if (
-            sum(len(name) + len(value) for name, value in message.headers.items())
-            > MAX_HEADER_BYTES
-        ):
-            return Outcome.REFUSED
-        body = aio_pika.Message(
-            message.body,
-            message_id=str(message.message_id),
-            type=message.type,
-            content_type="application/json",
-            delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-            headers=dict(message.headers),
-        )
+    async def _publish_connected(self, messages: Sequence[Outgoing]) -> list[Outcome]:
+        sendable = [message for message in messages if _header_bytes(message) <= MAX_HEADER_BYTES]
+        if not sendable:
+            return [Outcome.REFUSED] * len(messages)
         try:
             async with asyncio.timeout(CONFIRM_SECONDS):
-                await self._exchanges[message.exchange].publish(
-                    body, routing_key=message.type, mandatory=message.must_be_heard
-                )
-        except PublishError:
-            # Nobody is bound: a fault of the topology, mended by an operator, not of the message.
-            log.error("publish_unroutable", type=message.type)
-            return Outcome.FAILED
-        except ValueError:
-            return Outcome.REFUSED
+                # All exchanges live on the broker's one publishing channel.
+                channel = await self._exchanges[sendable[0].exchange].channel.get_underlay_channel()
+                sent = iter(await publish_batch(cast(AmqpChannel, channel), sendable))
         except (*_CONNECTION_ERRORS, KeyError):
-            return Outcome.FAILED
-        return Outcome.CONFIRMED
+            sent = iter([Outcome.FAILED] * len(sendable))
+        return [
+            next(sent) if _header_bytes(message) <= MAX_HEADER_BYTES else Outcome.REFUSED
+            for message in messages
+        ]
 
     async def _connected(self, names: Iterable[str]) -> None:
         async with self._connecting:
@@ -206,6 +196,10 @@ class _Publisher:
         except _CONNECTION_ERRORS as error:
             return f"RabbitMQ does not answer: {error!r}"[:300]
         return None
+
+
+def _header_bytes(message: Outgoing) -> int:
+    return sum(len(name) + len(value) for name, value in message.headers.items())
 
 
 class _Intake:
@@ -387,6 +381,3 @@ async def declare_topology(
                     await inbox.bind(declared[name], key)
     finally:
         await _close(broker)
-
-
-__all__ = ["ChannelInvalidStateError", "RabbitBus", "declare_topology", "make_broker"]
