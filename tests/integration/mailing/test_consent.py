@@ -165,3 +165,17 @@ async def test_a_letter_needs_a_whole_address_and_a_campaign_reaches_a_contact_o
         await rig.one("SELECT count(*) FROM outbox WHERE type = 'mailing.recipient-handed-off.v1'")
         == 1
     )
+
+
+async def test_an_address_too_long_to_be_one_closes_nothing_for_the_others(rig: Rig) -> None:
+    await rig.refresh()
+    # Letters that differ, so that nothing is saved by compression: the index holds 2,704 bytes.
+    endless = "".join(chr(0x4E00 + place * 31 % 20000) for place in range(500))
+    lacking = await rig.contact(
+        email="a@example.fi",
+        address=HOME.model_copy(update={"street": endless, "city": endless[::-1]}),
+    )
+    other = await rig.contact(address=HOME)
+    await rig.hear(bans_changed(1, contact=lacking))
+    assert await rig.hand_off(lacking, other, channel=Channel.POST) == ["no_address", "released"]
+    assert await rig.hand_off(lacking) == ["banned"]

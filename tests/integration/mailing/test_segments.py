@@ -198,8 +198,9 @@ async def test_a_spreadsheet_runs_nothing_and_chunks_lose_nobody(
 
 @pytest.mark.parametrize(
     ("channel", "address"),
-    [("sms", "040 123 4567"), ("email", "nobody"), ("post", "Katu 1"), ("email", "a\x00@b.fi")],
-)
+    [("sms", "040 123 4567"), ("email", "nobody"), ("post", "Katu 1"), ("email", "a\x00@b.fi"),
+     ("post", "ﬃ" * 390 + "|1|Helsinki|FI")],
+)  # fmt: skip
 async def test_a_ban_that_could_match_nobody_is_refused(
     api: httpx.AsyncClient, channel: str, address: str
 ) -> None:
