@@ -10,11 +10,15 @@ from services.mailing.domain.channels import Channel
 
 
 async def record_applied(connection: AsyncConnection, seqs: Sequence[int]) -> None:
-    """Note applied consent numbers and advance to the end of the prefix that has no gap."""
+    """Note applied consent numbers and advance to the end of the prefix that has no gap.
+
+    While a number is missing, the cost does not grow with the numbers that wait behind it.
+    """
     await connection.execute(_HOLD)
     await connection.execute(_APPLIED, {"seqs": sorted(set(seqs))})
-    await connection.execute(_ADVANCE)
-    await connection.execute(_FORGET_APPLIED)
+    advanced = await connection.execute(_ADVANCE)
+    if advanced.rowcount:
+        await connection.execute(_FORGET_APPLIED)
 
 
 async def add_probe(connection: AsyncConnection, nonce: UUID) -> None:
@@ -55,17 +59,15 @@ _APPLIED = text(
     ON CONFLICT DO NOTHING
     """
 )
-# Without a gap, the n-th number above the position is the position plus n.
 _ADVANCE = text(
     """
-    UPDATE consent_position SET applied_through = prefix.last
-    FROM (
-        SELECT max(seq) AS last
-        FROM (SELECT seq, seq - row_number() OVER (ORDER BY seq) AS base FROM consent_applied
-              WHERE seq > (SELECT applied_through FROM consent_position WHERE id = 1)) AS numbered
-        WHERE base = (SELECT applied_through FROM consent_position WHERE id = 1)
-    ) AS prefix
-    WHERE id = 1 AND prefix.last IS NOT NULL
+    UPDATE consent_position AS held SET applied_through = (
+        SELECT seq FROM consent_applied AS last
+        WHERE seq > held.applied_through
+          AND NOT EXISTS (SELECT FROM consent_applied AS next WHERE next.seq = last.seq + 1)
+        ORDER BY seq LIMIT 1)
+    WHERE id = 1
+      AND EXISTS (SELECT FROM consent_applied AS next WHERE next.seq = held.applied_through + 1)
     """
 )
 _FORGET_APPLIED = text(
@@ -75,8 +77,12 @@ _FORGET_APPLIED = text(
     """
 )
 _PROBE = text("INSERT INTO consent_probe (nonce, sent_at) VALUES (:nonce, clock_timestamp())")
+# A moment that lies ahead was noted before the clock was set back; it proves nothing any more.
 _FORGET_UNANSWERED = text(
-    "DELETE FROM consent_probe WHERE sent_at < clock_timestamp() - interval '10 minutes'"
+    """
+    DELETE FROM consent_probe
+    WHERE sent_at NOT BETWEEN clock_timestamp() - interval '10 minutes' AND clock_timestamp()
+    """
 )
 _NEWEST = text(
     """
@@ -89,7 +95,8 @@ _CONFIRM = text(
     UPDATE consent_position SET
         latest_nonce = :nonce, confirmed_probe_at = :sent_at, confirmed_seq = :seq,
         email_configured = :email, sms_configured = :sms, post_configured = :post
-    WHERE id = 1 AND (confirmed_probe_at IS NULL OR confirmed_probe_at < :sent_at)
+    WHERE id = 1 AND (confirmed_probe_at IS NULL OR confirmed_probe_at < :sent_at
+                      OR confirmed_probe_at > clock_timestamp())
     """
 )
 _FORGET_OLDER = text("DELETE FROM consent_probe WHERE sent_at <= :sent_at")

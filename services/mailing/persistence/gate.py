@@ -139,12 +139,14 @@ _SETTLE = text(
       AND gate.banned IS DISTINCT FROM now.banned
     """
 )
+# A confirmation that lies ahead was noted before the clock was set back: its age is unknown.
 _CONSENT = text(
     """
     SELECT applied_through, confirmed_seq, email_configured, sms_configured, post_configured,
            extract(epoch FROM clock_timestamp() - confirmed_probe_at)::float AS age,
            coalesce(applied_through >= confirmed_seq
-                    AND clock_timestamp() - confirmed_probe_at <= make_interval(secs => :limit),
+                    AND clock_timestamp() - confirmed_probe_at
+                        BETWEEN interval '0' AND make_interval(secs => :limit),
                     false) AS fresh
     FROM consent_position WHERE id = 1
     """

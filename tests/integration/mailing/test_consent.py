@@ -4,8 +4,10 @@ from itertools import permutations
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
 from services.mailing.domain.channels import Channel, Purpose
+from services.mailing.persistence import consent
 from shared.contracts.customers import Bans, ConsentConfirmed, ContactDeleted
 from shared.contracts.erp import PostalAddress
 from tests.integration.mailing.rig import ALL, EMAIL_ONLY, Rig, bans_changed
@@ -65,6 +67,43 @@ async def test_what_is_not_known_is_closed_for_marketing_only(rig: Rig) -> None:
     )
     assert await rig.hand_off(contact_id) == ["consent_not_fresh"]
     assert await rig.hand_off(contact_id, purpose=Purpose.SERVICE) == ["released"]
+
+
+@pytest.mark.requirement("LS-A5")
+async def test_a_clock_that_was_set_back_opens_nothing_and_mends_itself(rig: Rig) -> None:
+    contact_id = await rig.contact(email="a@example.fi")
+    await rig.refresh()
+    await rig.probe()
+    await rig.change(
+        "UPDATE consent_position SET confirmed_probe_at = confirmed_probe_at + interval '1 h'"
+    )
+    await rig.change("UPDATE consent_probe SET sent_at = sent_at + interval '1 h'")
+    assert await rig.hand_off(contact_id) == ["consent_not_fresh"]
+    await rig.refresh()
+    assert await rig.hand_off(contact_id) == ["released"]
+    assert await rig.one("SELECT count(*) FROM consent_probe") == 0
+
+
+async def test_a_missing_number_costs_the_same_however_many_wait_behind_it(rig: Rig) -> None:
+    async def rows_read() -> int:
+        found: int = (
+            await connection.execute(
+                text(
+                    "SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) "
+                    "FROM pg_stat_xact_user_tables WHERE relname = 'consent_applied'"
+                )
+            )
+        ).scalar_one()
+        return found
+
+    await rig.change("INSERT INTO consent_applied SELECT generate_series(2, 20000)")
+    await rig.change("ANALYZE consent_applied")
+    async with rig.service.engine.begin() as connection:
+        before = await rows_read()
+        await consent.record_applied(connection, [20001])
+        assert await rows_read() - before < 10
+        await consent.record_applied(connection, [1])
+    assert await rig.one("SELECT applied_through FROM consent_position") == 20001
 
 
 async def test_only_the_answer_to_a_newer_probe_counts(rig: Rig) -> None:
