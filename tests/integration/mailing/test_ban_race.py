@@ -4,14 +4,16 @@ import asyncio
 import itertools
 import os
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from uuid import UUID
 
 import httpx
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.mailing.domain.channels import Channel, Purpose
+from services.mailing.domain.keys import GateKey
 from services.mailing.handlers.ban_address import BanAddress, ban_address
 from services.mailing.handlers.hand_off import HandOff, Released, hand_off, prepare_hand_off
 from services.mailing.handlers.loops import fence_all
@@ -76,7 +78,11 @@ async def race(rig: Rig, sender: Sender, races: int) -> tuple[int, int]:
                 await ban_address(BanAddress(Channel.EMAIL, address, "race"), uow)
             acknowledged.append(next(ticks))
 
-        await asyncio.gather(sender(rig, contact, address, dice, send), ban())
+        async def start_sending() -> None:
+            await asyncio.sleep(dice.uniform(0, BANNING))
+            await sender(rig, contact, address, dice, send)
+
+        await asyncio.gather(start_sending(), ban())
         released += len(sent)
         broken += any(tick > acknowledged[0] for tick in sent)
 
@@ -95,6 +101,8 @@ async def race(rig: Rig, sender: Sender, races: int) -> tuple[int, int]:
             await meet(contact, address, dice)
 
     await asyncio.gather(*[lane(dice) for dice in lanes])
+    # The figure; pytest -rP shows it.
+    print(f"{races} races, {released} releases, {broken} bans broken")  # noqa: T201
     return broken, released
 
 
@@ -107,6 +115,17 @@ async def test_nothing_is_released_after_the_ban_is_acknowledged(rig: Rig) -> No
 
 async def test_the_harness_sees_a_naive_check_break_the_ban(rig: Rig) -> None:
     broken, _ = await race(rig, naive, RACES)
+    assert broken > 0
+
+
+async def test_the_harness_sees_a_hand_off_without_its_lock_break_the_ban(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(connection: AsyncConnection, keys: Iterable[GateKey]) -> None:
+        """The mutant: the gate rows are read, and nobody holds them."""
+
+    monkeypatch.setattr("services.mailing.handlers.hand_off.lock_shared", nothing)
+    broken, _ = await race(rig, gated, RACES)
     assert broken > 0
 
 
