@@ -2,15 +2,15 @@
 
 import re
 
-_RUNS = ("=", "+", "-", "@", "\t", "\r", "\n")
+# A spreadsheet set to another separator than the file's, as the Finnish one is to `;`, begins new
+# cells in the middle of ours, whatever we quote.
+_BEGINS = re.compile(r"""(^|[;|\t\r\n])(?=[\s"]*[=+\-@\t\r\n＝＋－＠])""")  # noqa: RUF001
 _NUMBER = re.compile(r"\+[0-9]{5,15}")
 
 
 def safe_cell(value: str) -> str:
-    """Return the text with a leading apostrophe where a spreadsheet would take it for a formula.
+    """Return the text with an apostrophe wherever a spreadsheet would take it for a formula.
 
     A telephone number in E.164 stays as it is: it is only digits, and must stay usable.
     """
-    if value.lstrip(" ").startswith(_RUNS) and not _NUMBER.fullmatch(value):
-        return f"'{value}"
-    return value
+    return value if _NUMBER.fullmatch(value) else _BEGINS.sub(r"\1'", value)
