@@ -137,10 +137,10 @@ async def test_who_does_not_read_gets_no_more_and_who_leaves_ends_the_work(
                 head = f"GET {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {KEY}\r\n\r\n"
                 await loop.sock_sendall(leaving, head.encode())
                 assert await loop.sock_recv(leaving, 15) == b"HTTP/1.1 200 OK"
-                await eventually(lambda: asked >= 2)
-                # 20 chunks are to be had; nothing is to happen, so there is nothing to wait for.
-                await asyncio.sleep(0.5)
-                assert asked < 5
+                (connection,) = server.server_state.connections
+                flow = connection.flow  # type: ignore[union-attr]
+                await eventually(lambda: flow.write_paused)
+                assert asked < 5, "there are 20 chunks; none is to be fetched before its time"
             await eventually(lambda: not server.server_state.tasks)
             assert asked < 6
         finally:
