@@ -1,5 +1,6 @@
 """Routes of the consent gate: hand-offs, bans, reachability, and how fresh the news is."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -20,13 +21,14 @@ from services.mailing.api.shapes import (
     ReleasedShown,
 )
 from services.mailing.domain.channels import Channel, Purpose
-from services.mailing.domain.gate import EXPLAINED
+from services.mailing.domain.gate import EXPLAINED, Reason
 from services.mailing.handlers import ban_address as bans
 from services.mailing.handlers.consent import show_consent
 from services.mailing.handlers.hand_off import (
     HandOff,
     Refused,
     Released,
+    ask_again,
     hand_off,
     prepare_hand_off,
     show_hand_off,
@@ -44,7 +46,12 @@ def consent_router(units: UnitOfWorkFactory, *, limit_seconds: float) -> APIRout
 
     @router.post("/hand-offs", response_model=HandOffAnswer)
     async def release(request: Request, body: HandOffBody) -> Response:
-        """Release recipients for sending; answers for each whether it may be sent to."""
+        """
+        Release recipients for sending; answers for each whether it may be sent to.
+
+        A repeated Idempotency-Key gives the first receipts again, without those whom the gate
+        would refuse by now.
+        """
         command = HandOff(
             contact_ids=tuple(body.contact_ids),
             channel=body.channel,
@@ -59,7 +66,18 @@ def consent_router(units: UnitOfWorkFactory, *, limit_seconds: float) -> APIRout
 
         async with units() as uow:
             await prepare_hand_off(command, uow)
-        return await write(request, units, work)
+        response = await write(request, units, work)
+        if "idempotency-replayed" not in response.headers:
+            return response
+        async with units() as uow:
+            now = await ask_again(command, uow, limit_seconds=limit_seconds)
+        first = HandOffAnswer.model_validate_json(bytes(response.body))
+        answer = HandOffAnswer(outcomes=[_by_now(one, now) for one in first.outcomes])
+        return Response(
+            answer.model_dump_json().encode(),
+            media_type="application/json",
+            headers={"Idempotency-Replayed": "true"},
+        )
 
     @router.get("/hand-offs/{hand_off_id}")
     async def receipt(hand_off_id: UUID) -> ReceiptShown:
@@ -131,6 +149,17 @@ def consent_router(units: UnitOfWorkFactory, *, limit_seconds: float) -> APIRout
         )
 
     return router
+
+
+def _by_now(first: OutcomeShown, now: Mapping[UUID, str | Reason]) -> OutcomeShown:
+    if first.released is None:
+        return first
+    found = now[first.contact_id]
+    if isinstance(found, Reason):
+        return _outcome(Refused(first.contact_id, found))
+    return first.model_copy(
+        update={"released": first.released.model_copy(update={"address": found})}
+    )
 
 
 def _outcome(one: Released | Refused) -> OutcomeShown:

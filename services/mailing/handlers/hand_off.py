@@ -14,7 +14,7 @@ from services.mailing.domain.refusals import HandOffNotFound
 from services.mailing.handlers.ids import new_id
 from services.mailing.persistence import hand_offs
 from services.mailing.persistence.gate import lock_shared, make_rows, read_consent
-from services.mailing.persistence.hand_offs import Receipt, Recipient, gate_keys
+from services.mailing.persistence.hand_offs import Receipt, gate_keys
 from shared.chassis.unit_of_work import UnitOfWork
 
 LOCK_TIMEOUT = "5s"
@@ -82,6 +82,54 @@ async def hand_off(
     After a ban is acknowledged as fenced, no release of what it covers happens: the gate rows are
     held before bans and freshness are read, and until the commit.
     """
+    judged = await _judge(command, uow, limit_seconds=limit_seconds)
+    passed = [
+        Receipt(
+            hand_off_id=new_id(),
+            contact_id=contact_id,
+            channel=command.channel,
+            purpose=command.purpose,
+            campaign=command.campaign,
+            address_key=recipient.address_key,
+            consent_seq=judged.consent_seq,
+            at=uow.now,
+        )
+        for contact_id, recipient in judged.passed.items()
+    ]
+    outcomes: dict[UUID, Released | Refused] = {
+        contact_id: Refused(contact_id, reason) for contact_id, reason in judged.refused.items()
+    }
+    outcomes |= await _give_receipts(command, passed, judged.passed, uow, release)
+    return [outcomes[contact_id] for contact_id in dict.fromkeys(command.contact_ids)]
+
+
+async def ask_again(
+    command: HandOff, uow: UnitOfWork, *, limit_seconds: float
+) -> dict[UUID, str | Reason]:
+    """
+    Ask the gate again for a hand-off that was answered before: present address or refusal, each.
+
+    Whoever repeats a request gets its first answer, and bans may have been fenced since then.
+    """
+    judged = await _judge(command, uow, limit_seconds=limit_seconds)
+    addresses = {contact_id: passed.address for contact_id, passed in judged.passed.items()}
+    return {**addresses, **judged.refused}
+
+
+@dataclass(frozen=True, slots=True)
+class _Passed:
+    address: str
+    address_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    passed: dict[UUID, _Passed]
+    refused: dict[UUID, Reason]
+    consent_seq: int
+
+
+async def _judge(command: HandOff, uow: UnitOfWork, *, limit_seconds: float) -> _Judged:
     connection = uow.connection
     wanted = sorted(set(command.contact_ids))
     await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
@@ -96,36 +144,23 @@ async def hand_off(
         connection, wanted, command.channel, command.customer_id
     )
     consent = await read_consent(connection, limit_seconds=limit_seconds)
-    outcomes: dict[UUID, Released | Refused] = {}
-    passed: list[Receipt] = []
+    judged = _Judged({}, {}, consent.applied_through)
     for contact_id in wanted:
         known = recipients.get(contact_id)
         candidate = known.candidate if known else NOBODY
         reason = decide(candidate, command.channel, command.purpose, consent)
         if reason is not None:
-            outcomes[contact_id] = Refused(contact_id, reason)
+            judged.refused[contact_id] = reason
         else:
-            assert candidate.address_key is not None
-            passed.append(
-                Receipt(
-                    hand_off_id=new_id(),
-                    contact_id=contact_id,
-                    channel=command.channel,
-                    purpose=command.purpose,
-                    campaign=command.campaign,
-                    address_key=candidate.address_key,
-                    consent_seq=consent.applied_through,
-                    at=uow.now,
-                )
-            )
-    outcomes |= await _give_receipts(command, passed, recipients, uow, release)
-    return [outcomes[contact_id] for contact_id in dict.fromkeys(command.contact_ids)]
+            assert known is not None and candidate.address_key is not None
+            judged.passed[contact_id] = _Passed(known.address, candidate.address_key)
+    return judged
 
 
 async def _give_receipts(
     command: HandOff,
     passed: list[Receipt],
-    recipients: dict[UUID, Recipient],
+    recipients: dict[UUID, _Passed],
     uow: UnitOfWork,
     release: Release | None,
 ) -> dict[UUID, Released | Refused]:

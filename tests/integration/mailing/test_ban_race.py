@@ -171,3 +171,35 @@ async def test_a_ban_that_cannot_be_fenced_in_time_is_accepted_and_heeded_at_onc
     assert lifted.status_code == 200
     await rig.refresh()
     assert await rig.hand_off(contact) == ["released"]
+
+
+@pytest.mark.requirement("LS-26")
+async def test_a_repeated_hand_off_releases_nobody_who_was_banned_since(
+    rig: Rig, api: httpx.AsyncClient
+) -> None:
+    await rig.refresh()
+    kept = await rig.contact(email="kept@example.fi")
+    gone = await rig.contact(email="gone@example.fi")
+    moved = await rig.contact(email="old@example.fi")
+    body = {
+        "contact_ids": [str(kept), str(gone), str(moved), str(UUID(int=1))],
+        "channel": "email",
+        "purpose": "marketing",
+        "campaign": "may",
+    }
+    key = {"Idempotency-Key": "one"}
+    first = (await api.post("/v1/hand-offs", json=body, headers=key)).json()["outcomes"]
+    assert [bool(one["released"]) for one in first] == [True, True, True, False]
+    for address in ("gone@example.fi", "old@example.fi"):
+        ban = {"channel": "email", "address": address, "source": "test"}
+        assert (await api.post("/v1/bans", json=ban)).json()["fence"] == "fenced"
+    await rig.contact(contact_id=moved, version=2, email="new@example.fi")
+    await rig.refresh()
+    again = await api.post("/v1/hand-offs", json=body, headers=key)
+    assert again.headers["idempotency-replayed"] == "true"
+    outcomes = again.json()["outcomes"]
+    assert (outcomes[0], outcomes[3]) == (first[0], first[3])
+    assert outcomes[1]["refused"]["reason"] == "banned"
+    assert outcomes[2]["released"] == {**first[2]["released"], "address": "new@example.fi"}
+    service = {**body, "purpose": "service"}
+    assert (await api.post("/v1/hand-offs", json=service, headers=key)).status_code == 422

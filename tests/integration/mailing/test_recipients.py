@@ -133,7 +133,7 @@ async def test_who_does_not_read_gets_no_more_and_who_leaves_ends_the_work(
                 leaving.setblocking(False)
                 loop = asyncio.get_running_loop()
                 await loop.sock_connect(leaving, listening.getsockname())
-                path = f"/v1/segments/{segment}/recipients?channel=email&purpose=marketing"
+                path = f"/v1/segments/{segment}/recipients?channel=email&purpose=service"
                 head = f"GET {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {KEY}\r\n\r\n"
                 await loop.sock_sendall(leaving, head.encode())
                 assert await loop.sock_recv(leaving, 15) == b"HTTP/1.1 200 OK"
