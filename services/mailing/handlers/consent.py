@@ -8,9 +8,12 @@ from services.mailing.domain.gate import Consent
 from services.mailing.handlers.ids import new_id
 from services.mailing.persistence import consent
 from services.mailing.persistence.gate import read_consent
+from shared.chassis.logs import get_logger
 from shared.chassis.messages import Batch
 from shared.chassis.unit_of_work import UnitOfWork
 from shared.contracts.customers import ConsentConfirmed
+
+log = get_logger(__name__)
 
 
 async def probe_consent(uow: UnitOfWork) -> None:
@@ -21,8 +24,12 @@ async def probe_consent(uow: UnitOfWork) -> None:
 
 
 async def on_consent_confirmed(batch: Batch[ConsentConfirmed], uow: UnitOfWork) -> None:
-    """Take over the answer to the newest probe; answers to unknown or older ones change nothing."""
-    await consent.confirm(
+    """
+    Take over the answer to the newest probe; answers to unknown or older ones change nothing.
+
+    Neither does one that takes back numbers: the news grows old and marketing closes (LS-A5).
+    """
+    taken = await consent.confirm(
         uow.connection,
         {
             message.data.nonce: (
@@ -36,6 +43,13 @@ async def on_consent_confirmed(batch: Batch[ConsentConfirmed], uow: UnitOfWork) 
             for message in batch
         },
     )
+    if not taken:
+        log.error(
+            "consent_numbers_lost",
+            remedy="customers names fewer consent numbers than came from it; was it restored from "
+            "a backup? Marketing stays closed until its numbers are ahead again. Set the bans that "
+            "it gave those numbers to once more: older news of the same contact hides them.",
+        )
 
 
 async def show_consent(engine: AsyncEngine, *, limit_seconds: float) -> Consent:

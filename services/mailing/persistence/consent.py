@@ -30,12 +30,18 @@ async def add_probe(connection: AsyncConnection, nonce: UUID) -> None:
 async def confirm(
     connection: AsyncConnection,
     answers: Mapping[UUID, tuple[int, Mapping[Channel, bool]]],
-) -> None:
-    """Take over the answer to the newest of these probes, if it is newer than what stands."""
+) -> bool:
+    """Take over the answer to the newest of these probes, if it is newer than what stands.
+
+    Return False, and take over nothing, if it names less than was applied when the probe was sent:
+    customers has lost consent numbers, gives them out again, and ours hide the new ones.
+    """
     newest = (await connection.execute(_NEWEST, {"nonces": list(answers)})).one_or_none()
     if newest is None:
-        return
+        return True
     seq, configured = answers[newest.nonce]
+    if seq < newest.applied_through:
+        return False
     await connection.execute(
         _CONFIRM,
         {
@@ -48,6 +54,7 @@ async def confirm(
         },
     )
     await connection.execute(_FORGET_OLDER, {"sent_at": newest.sent_at})
+    return True
 
 
 _HOLD = text("SELECT 1 FROM consent_position WHERE id = 1 FOR UPDATE")
@@ -76,7 +83,12 @@ _FORGET_APPLIED = text(
     WHERE seq <= (SELECT applied_through FROM consent_position WHERE id = 1)
     """
 )
-_PROBE = text("INSERT INTO consent_probe (nonce, sent_at) VALUES (:nonce, clock_timestamp())")
+_PROBE = text(
+    """
+    INSERT INTO consent_probe (nonce, sent_at, applied_through)
+    SELECT :nonce, clock_timestamp(), applied_through FROM consent_position WHERE id = 1
+    """
+)
 # A moment that lies ahead was noted before the clock was set back; it proves nothing any more.
 _FORGET_UNANSWERED = text(
     """
@@ -86,7 +98,8 @@ _FORGET_UNANSWERED = text(
 )
 _NEWEST = text(
     """
-    SELECT nonce, sent_at FROM consent_probe WHERE nonce = ANY(CAST(:nonces AS uuid[]))
+    SELECT nonce, sent_at, applied_through FROM consent_probe
+    WHERE nonce = ANY(CAST(:nonces AS uuid[]))
     ORDER BY sent_at DESC LIMIT 1
     """
 )

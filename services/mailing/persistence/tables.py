@@ -157,6 +157,8 @@ Table(
     metadata,
     _uuid("nonce", primary_key=True),
     moment("sent_at", nullable=False),
+    # How far the news had come when this was asked: no true answer can name less.
+    Column("applied_through", BigInteger, nullable=False, server_default=text("0")),
     Index("ix_consent_probe_sent_at", "sent_at"),
 )
 

@@ -84,6 +84,22 @@ async def test_a_clock_that_was_set_back_opens_nothing_and_mends_itself(rig: Rig
     assert await rig.one("SELECT count(*) FROM consent_probe") == 0
 
 
+@pytest.mark.requirement("LS-A5")
+async def test_customers_that_lost_consent_numbers_confirms_nothing(rig: Rig) -> None:
+    banned, free = uuid4(), await rig.contact(email="a@example.fi")
+    await rig.hear(*[bans_changed(seq, contact=banned) for seq in (1, 2, 3)])
+    early = await rig.probe()
+    await rig.hear(bans_changed(4, contact=banned))
+    # What was asked before number 4 came may be answered with 3.
+    await rig.hear(ConsentConfirmed(nonce=early, consent_seq=3, configured=ALL))
+    assert await rig.hand_off(free) == ["released"]
+    await rig.change("UPDATE consent_position SET confirmed_probe_at = 'epoch'")
+    await rig.refresh(seq=3)
+    assert await rig.hand_off(free) == ["consent_not_fresh"]
+    await rig.refresh(seq=4)
+    assert await rig.hand_off(free) == ["released"]
+
+
 async def test_a_missing_number_costs_the_same_however_many_wait_behind_it(rig: Rig) -> None:
     async def rows_read() -> int:
         found: int = (
