@@ -3,8 +3,10 @@
 import asyncio
 import importlib
 import sys
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Annotated
 
 import typer
@@ -18,12 +20,14 @@ from shared.chassis.settings import BadSettings, EnvironmentSettings
 
 SERVICES = ("customers", "mailing")
 DATA = Path(".suhde")
+WAIT_SECONDS = 60.0
 
 console = Console(stderr=False)
 app = typer.Typer(
     help="Suhde, an event-driven CRM core beside an ERP.",
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,
 )
 app.add_typer(erp, name="erp", help="Feed Suhde with documents of an ERP.")
 app.add_typer(parked, name="parked", help="Look at parked messages and get them going again.")
@@ -81,10 +85,31 @@ def serve(service: Name) -> None:
     raise typer.Exit(code)
 
 
+async def _once_there(
+    store: str, step: Callable[[], Awaitable[None]], away: Callable[[Exception], bool]
+) -> None:
+    """Do a deploy step as soon as its store answers; give up after a minute."""
+    deadline = monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            return await step()
+        except Exception as error:
+            if not away(error):
+                raise
+            why = f"{error!r}"[:200]
+        if monotonic() > deadline:
+            sys.stderr.write(
+                f"suhde: {store} does not let us in: {why}. Is it up, the URL right?\n"
+            )
+            raise typer.Exit(1)
+        sys.stderr.write(f"suhde: waiting for {store}: {why}\n")
+        await asyncio.sleep(1.0)
+
+
 @app.command()
 def migrate(service: Name) -> None:
     """Bring a service's database to the newest schema (deploy step)."""
-    from shared.chassis.database import connect
+    from shared.chassis.database import connect, is_transient
     from shared.chassis.migrations import upgrade
 
     class Migration(EnvironmentSettings):
@@ -93,16 +118,16 @@ def migrate(service: Name) -> None:
     bootstrap = importlib.import_module(f"services.{service}.bootstrap")
     tables = importlib.import_module(f"services.{service}.persistence.tables")
 
-    async def run() -> None:
-        engine = connect(
-            Migration.read().database_url.get_secret_value(), name=f"migrate-{service}"
-        )
+    url = Migration.read().database_url.get_secret_value()
+
+    async def step() -> None:
+        engine = connect(url, name=f"migrate-{service}")
         try:
             await upgrade(engine, bootstrap.VERSIONS, tables.metadata)
         finally:
             await engine.dispose()
 
-    asyncio.run(run())
+    asyncio.run(_once_there("PostgreSQL", step, is_transient))
     console.print(f"{service}: the database is at the newest schema")
 
 
@@ -116,9 +141,12 @@ def topology() -> None:
         broker_url: SecretStr
 
     url = Topology.read().broker_url.get_secret_value()
-    asyncio.run(
-        declare_topology(url, {name: bindings(name) for name in SERVICES}, exchanges=EXCHANGES)
-    )
+
+    async def step() -> None:
+        wanted = {name: bindings(name) for name in SERVICES}
+        await declare_topology(url, wanted, exchanges=EXCHANGES)
+
+    asyncio.run(_once_there("RabbitMQ", step, lambda error: isinstance(error, OSError)))
     console.print(f"RabbitMQ has the queues of {', '.join(SERVICES)}")
 
 
@@ -133,7 +161,7 @@ def schemas() -> None:
 def run() -> None:
     """Run the command; a missing or wrong setting ends with one clear line."""
     try:
-        app()
+        app(prog_name="suhde")
     except BadSettings as error:
         sys.stderr.write(f"suhde: {error}\n")
         raise SystemExit(2) from None
