@@ -42,12 +42,14 @@ async def gated(rig: Rig, contact: UUID, address: str, dice: random.Random, send
             await _pause(uow, dice, up_to=SENDING)
             await send()
 
+        await _pause(uow, dice, up_to=BANNING)
         await hand_off(command, uow, limit_seconds=3600, release=release)
 
 
 async def naive(rig: Rig, contact: UUID, address: str, dice: random.Random, send: Send) -> None:
     """The mutant: checks the ban, then sends, and holds nothing in between."""
     async with rig.service.units() as uow:
+        await _pause(uow, dice, up_to=BANNING)
         banned = await uow.connection.execute(
             text("SELECT 1 FROM ban_address WHERE channel = 'email' AND address_key = :key"),
             {"key": address},
@@ -78,11 +80,7 @@ async def race(rig: Rig, sender: Sender, races: int) -> tuple[int, int]:
                 await ban_address(BanAddress(Channel.EMAIL, address, "race"), uow)
             acknowledged.append(next(ticks))
 
-        async def start_sending() -> None:
-            await asyncio.sleep(dice.uniform(0, BANNING))
-            await sender(rig, contact, address, dice, send)
-
-        await asyncio.gather(start_sending(), ban())
+        await asyncio.gather(sender(rig, contact, address, dice, send), ban())
         released += len(sent)
         broken += any(tick > acknowledged[0] for tick in sent)
 
