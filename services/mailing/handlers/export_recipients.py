@@ -88,7 +88,6 @@ async def _chunk(
             connection,
             rule,
             command.channel,
-            heed_bans=command.purpose is Purpose.MARKETING,
             after=after,
             limit=chunk,
         )
@@ -96,7 +95,12 @@ async def _chunk(
 
 def _written(command: Export, rows: Sequence[Row[Any]]) -> bytes:
     columns = _COLUMNS[command.channel]
-    values = [[_text(getattr(row, column)) for column in columns] for row in rows]
+    heeded = command.purpose is Purpose.MARKETING
+    values = [
+        [_text(getattr(row, column)) for column in columns]
+        for row in rows
+        if not (heeded and row.banned)
+    ]
     if command.format == "csv":
         return _csv([[safe_cell(cell) for cell in line] for line in values])
     lines = (
