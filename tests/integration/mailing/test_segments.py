@@ -160,6 +160,8 @@ async def test_counts_stream_reachability_and_hand_off_agree(
             "campaign": "may",
         },
     )
+    asked_for_nothing = {"contact_ids": [str(uuid4())], "channel": "email", "campaign": "may"}
+    assert (await api.post("/v1/hand-offs", json=asked_for_nothing)).status_code == 422
     outcomes = answer.json()["outcomes"]
     verdicts = [one["refused"]["reason"] if one["refused"] else "released" for one in outcomes]
     assert verdicts == ["released", *["banned"] * 4, "no_address"]
