@@ -48,7 +48,8 @@ class Relay:
         address: Callable[[str], Address],
         batch: int = 500,
     ) -> None:
-        self._engine = engine
+        # Each statement by itself: a lost claim or mark only means that rows are sent again.
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._bus = bus
         self._source = source
         self._address = address
@@ -84,9 +85,7 @@ class Relay:
     async def send_batch(self) -> int | None:
         """Send one batch; return how many rows went, or None if the bus took none of them."""
         lease = uuid4()
-        async with self._engine.begin() as connection:
-            # A lost claim only means that the row is claimed again: no need to wait for the disk.
-            await connection.execute(_NO_WAIT)
+        async with self._engine.connect() as connection:
             result = await connection.execute(
                 _CLAIM, {"lease": lease, "seconds": LEASE_SECONDS, "limit": self._batch}
             )
@@ -96,24 +95,17 @@ class Relay:
         crash_point("relay.claimed")
         outcomes = await self._publish([self._outgoing(row) for row in rows])
         crash_point("relay.published")
-        confirmed = [
-            row.seq
-            for row, outcome in zip(rows, outcomes, strict=True)
-            if outcome is Outcome.CONFIRMED
-        ]
-        refused = [
-            row.seq
-            for row, outcome in zip(rows, outcomes, strict=True)
-            if outcome is Outcome.REFUSED
-        ]
-        failed = len(rows) - len(confirmed) - len(refused)
-        async with self._engine.begin() as connection:
-            await connection.execute(_NO_WAIT)
-            await connection.execute(_MARK, {"lease": lease, "sent": confirmed, "refused": refused})
+        seqs: dict[Outcome, list[int]] = {outcome: [] for outcome in Outcome}
+        for row, outcome in zip(rows, outcomes, strict=True):
+            seqs[outcome].append(row.seq)
+        async with self._engine.connect() as connection:
+            for outcome, mark in _MARKS.items():
+                if seqs[outcome]:
+                    await connection.execute(mark, {"lease": lease, "seqs": seqs[outcome]})
         crash_point("relay.marked")
-        if refused:
-            log.error("outbox_quarantined", rows=refused)
-        return None if failed else len(rows)
+        if seqs[Outcome.REFUSED]:
+            log.error("outbox_quarantined", rows=seqs[Outcome.REFUSED])
+        return None if seqs[Outcome.FAILED] else len(rows)
 
     async def _publish(self, messages: list[Outgoing]) -> list[Outcome]:
         try:
@@ -154,7 +146,6 @@ class Relay:
             return
 
 
-_NO_WAIT = text("SET LOCAL synchronous_commit = off")
 _CLAIM = text(
     """
     UPDATE outbox SET lease = :lease,
@@ -168,13 +159,25 @@ _CLAIM = text(
     RETURNING seq, message_id, type, subject, body, correlation_id, time
     """
 )
-# Rows the bus did not take keep no lease, so that the next attempt need not wait for it to end.
-_MARK = text(
-    """
-    UPDATE outbox SET
-        sent_at = CASE WHEN seq = ANY(CAST(:sent AS bigint[])) THEN clock_timestamp() END,
-        quarantined = CASE WHEN seq = ANY(CAST(:refused AS bigint[])) THEN 'refused by the bus' END,
-        leased_until = NULL
-    WHERE lease = :lease AND sent_at IS NULL
-    """
-)
+# Found by their keys: a search by the lease would read the whole outbox.
+_MARKS = {
+    Outcome.CONFIRMED: text(
+        """
+        UPDATE outbox SET leased_until = NULL, sent_at = clock_timestamp()
+        WHERE seq = ANY(CAST(:seqs AS bigint[])) AND lease = :lease AND sent_at IS NULL
+        """
+    ),
+    Outcome.REFUSED: text(
+        """
+        UPDATE outbox SET leased_until = NULL, quarantined = 'refused by the bus'
+        WHERE seq = ANY(CAST(:seqs AS bigint[])) AND lease = :lease AND sent_at IS NULL
+        """
+    ),
+    # Without a lease, so that the next attempt need not wait for its end.
+    Outcome.FAILED: text(
+        """
+        UPDATE outbox SET leased_until = NULL
+        WHERE seq = ANY(CAST(:seqs AS bigint[])) AND lease = :lease AND sent_at IS NULL
+        """
+    ),
+}
