@@ -1,10 +1,11 @@
 """One service's PostgreSQL database: a pool in which every wait has a deadline."""
 
 import asyncio
+from typing import Any
 
 import asyncpg
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -23,12 +24,11 @@ def connect(url: str, *, name: str, pool_size: int = 8) -> AsyncEngine:
 
     `name` shows in `pg_stat_activity`. No connection is opened yet.
     """
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=CONNECT_SECONDS,
-        pool_pre_ping=True,
         pool_recycle=1800,
         connect_args={
             "timeout": CONNECT_SECONDS,
@@ -43,6 +43,15 @@ def connect(url: str, *, name: str, pool_size: int = 8) -> AsyncEngine:
             },
         },
     )
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    return engine
+
+
+def _refuse_closed(connection: Any, record: object, proxy: object) -> None:
+    # The driver knows when the server has hung up. Asking the server at each checkout instead would
+    # be one more round trip for every batch.
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError("the server has closed this connection")
 
 
 def is_transient(error: BaseException) -> bool:
