@@ -156,7 +156,7 @@ class Worker:
         log.error("message_failed", seq=seq, attempts=attempts, parked=parked, error=detail)
 
     async def _apply(self, rows: Sequence[Row[Any]], unit: UnitOfWork) -> None:
-        waiting: dict[int, str] = await self._behind(rows, unit)
+        waiting = {row.seq: _behind_key(row.ordering_key) for row in rows if row.behind}
         parked: dict[int, tuple[str, str]] = {}
         by_type: dict[str, list[Message[Any]]] = defaultdict(list)
         for row in rows:
@@ -174,19 +174,6 @@ class Worker:
             parked.update(batch.parked)
         crash_point("worker.handled")
         await self._mark(rows, waiting, parked, unit)
-
-    async def _behind(self, rows: Sequence[Row[Any]], unit: UnitOfWork) -> dict[int, str]:
-        keyed = [row for row in rows if row.ordering_key is not None]
-        if not keyed:
-            return {}
-        result = await unit.connection.execute(
-            _BEHIND,
-            {
-                "seqs": [row.seq for row in keyed],
-                "keys": [row.ordering_key for row in keyed],
-            },
-        )
-        return {row.seq: _behind_key(row.ordering_key) for row in result}
 
     def _understand(self, row: Row[Any]) -> Message[Any] | tuple[str, str]:
         subscription = self._subscriptions.get(row.type)
@@ -313,8 +300,12 @@ def explain(error: ValidationError) -> tuple[str, str]:
     return f"{field}_{'missing' if missing else 'invalid'}", f"{'; '.join(texts)}. {remedy}"
 
 
+# A message is behind when an earlier one of its aggregate is in trouble.
 _COLUMNS = """seq, source, message_id, type, ordering_key, time, structured, body, attempts,
-              blocking, received_at, deadline"""
+              blocking, received_at, deadline,
+              EXISTS (SELECT FROM inbox AS earlier
+                      WHERE earlier.blocking AND earlier.ordering_key = inbox.ordering_key
+                        AND earlier.seq < inbox.seq) AS behind"""
 _CLAIM = text(
     f"""
     SELECT {_COLUMNS} FROM inbox
@@ -328,15 +319,6 @@ _CLAIM_THESE = text(
     WHERE seq = ANY(CAST(:seqs AS bigint[])) AND state IN ('pending', 'waiting')
       AND available_at <= :now
     ORDER BY seq FOR UPDATE SKIP LOCKED
-    """
-)
-_BEHIND = text(
-    """
-    SELECT mine.seq, mine.ordering_key
-    FROM unnest(CAST(:seqs AS bigint[]), CAST(:keys AS text[])) AS mine (seq, ordering_key)
-    WHERE EXISTS (SELECT FROM inbox AS earlier
-                  WHERE earlier.blocking AND earlier.ordering_key = mine.ordering_key
-                    AND earlier.seq < mine.seq)
     """
 )
 _DONE = text(
