@@ -10,7 +10,7 @@ from rich.console import Console
 
 from apps.embedded.application import Embedded, compose, installation_key
 from apps.embedded.postgres import EmbeddedPostgres, usable_data
-from shared.chassis.process import serve
+from shared.chassis import process
 
 READY_SECONDS = 60.0
 
@@ -41,7 +41,7 @@ def run(data: Path, *, port: int, then: Then | None, phone_region: str, console:
     console.print("Starting PostgreSQL and the services ...")
     with EmbeddedPostgres(home / "postgres") as base_url:
         try:
-            return asyncio.run(_serve(base_url, data, port, then, phone_region, console))
+            return process.run(_serve(base_url, data, port, then, phone_region, console))
         except KeyboardInterrupt:
             # The server has stopped everything in order before it passes the signal on.
             return 0
@@ -53,7 +53,7 @@ async def _serve(
     embedded = await compose(base_url, api_key=installation_key(data), phone_region=phone_region)
     address = f"http://127.0.0.1:{port}"
     serving = asyncio.create_task(
-        serve(embedded.app, embedded.services, host="127.0.0.1", port=port)
+        process.serve(embedded.app, embedded.services, host="127.0.0.1", port=port)
     )
     greeting = asyncio.create_task(_greet(embedded, address, then, console))
     await asyncio.wait([serving, greeting], return_when=asyncio.FIRST_COMPLETED)

@@ -1,13 +1,11 @@
 """Runs the customers service by itself, over RabbitMQ."""
 
-import asyncio
-
 from services.customers.bootstrap import NAME, build
 from services.customers.settings import Settings
 from shared.chassis.bus.rabbitmq import RabbitBus
 from shared.chassis.http.app import create_app
 from shared.chassis.logs import configure_logs
-from shared.chassis.process import serve
+from shared.chassis.process import run, serve
 
 
 def main() -> int:
@@ -15,11 +13,11 @@ def main() -> int:
     settings = Settings.read()
     configure_logs(settings.log_level)
 
-    async def run() -> int:
+    async def serve_customers() -> int:
         service = build(settings, RabbitBus(settings.broker_url.get_secret_value()))
         app = create_app(
             [service], api_key=settings.api_key, title=f"Suhde {NAME}", version="0.1.0"
         )
         return await serve(app, [service], host=settings.host, port=settings.port)
 
-    return asyncio.run(run())
+    return run(serve_customers())

@@ -1,6 +1,5 @@
 """Runs the mailing service by itself, over RabbitMQ."""
 
-import asyncio
 import sys
 
 from services.mailing.bootstrap import NAME, build
@@ -8,7 +7,7 @@ from services.mailing.settings import Settings
 from shared.chassis.bus.rabbitmq import RabbitBus
 from shared.chassis.http.app import create_app
 from shared.chassis.logs import configure_logs
-from shared.chassis.process import serve
+from shared.chassis.process import run, serve
 from shared.chassis.settings import BadSettings
 
 BAD_SETTINGS = 2
@@ -23,14 +22,14 @@ def main() -> int:
         return BAD_SETTINGS
     configure_logs(settings.log_level)
 
-    async def run() -> int:
+    async def serve_mailing() -> int:
         service = build(settings, RabbitBus(settings.broker_url.get_secret_value()))
         app = create_app(
             [service], api_key=settings.api_key, title=f"Suhde {NAME}", version="0.1.0"
         )
         return await serve(app, [service], host=settings.host, port=settings.port)
 
-    return asyncio.run(run())
+    return run(serve_mailing())
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
 """Runs an application until told to stop, and then stops within 20 seconds, whatever hangs."""
 
 import asyncio
+import gc
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 import uvicorn
+import uvloop
 from fastapi import FastAPI
 
 from shared.chassis.logs import get_logger
@@ -18,6 +21,16 @@ UNCLEAN = 70
 TASK_DIED = 71
 
 log = get_logger(__name__)
+
+
+def run(main: Coroutine[Any, Any, int]) -> int:
+    """Run a process of ours from its first coroutine to its exit code."""
+    # What is imported by now lives as long as the process. Batches make many objects at once that
+    # are all still in use, so that collecting often finds nothing and costs a tenth of the CPU.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main)
 
 
 class _Server(uvicorn.Server):
