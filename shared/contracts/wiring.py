@@ -1,6 +1,7 @@
 """Joins the published language to the chassis, which knows no event type by itself."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from shared.chassis.inbox import ENTRANCE, Label, UnreadableMessage
@@ -44,6 +45,7 @@ def read_data(body: bytes, structured: bool) -> bytes:
         raise ValueError(f"{error.field}: {error.reason}. {error.remedy}.") from None
 
 
+@cache
 def address_of(type_: str) -> Address:
     """Return where events of a type go; they must be heard where the catalogue names a listener."""
     event = CATALOGUE[type_]

@@ -1,7 +1,10 @@
 """Decide since when relationships last, for the customers whose documents or rule changed."""
 
 from collections.abc import Collection, Mapping
+from typing import Any
 from uuid import UUID
+
+from sqlalchemy.engine import Row
 
 from services.customers.domain.events import RelationshipStarted
 from services.customers.domain.relationship import CountedDocument, Relationship, relationship_from
@@ -34,8 +37,7 @@ async def start_relationships(
     if not starts:
         return
     await set_relationships(uow.connection, starts, now=uow.now)
-    await tell_customers(starts, uow)
-    rows = await fetch_customers(uow.connection, starts)
+    rows = await tell_customers(starts, uow)
     for customer_id, start in starts.items():
         before = present[customer_id]
         if start is not None:
@@ -49,7 +51,10 @@ async def start_relationships(
             )
 
 
-async def tell_customers(customer_ids: Collection[UUID], uow: UnitOfWork) -> None:
-    """Record the whole state of these customers for the public."""
+async def tell_customers(
+    customer_ids: Collection[UUID], uow: UnitOfWork
+) -> Mapping[UUID, Row[Any]]:
+    """Record the whole state of these customers for the public, and return their rows."""
     rows = await fetch_customers(uow.connection, customer_ids)
     uow.record_all(customer_saved(rows[customer_id]) for customer_id in customer_ids)
+    return rows
