@@ -3,7 +3,8 @@
 It claims rows with a lease (`SKIP LOCKED`, so that several relays share the work), publishes them,
 and marks them sent only when the bus has confirmed each. A relay that dies in between leaves the
 lease to run out: events may go out twice, never not at all. A row that the bus refuses for what it
-is gets quarantined with the reason, and its neighbours go on.
+is gets quarantined with the reason, and one that finds no listener is tried again later, while
+their neighbours go on.
 """
 
 import asyncio
@@ -103,6 +104,10 @@ class Relay:
                 if seqs[outcome]:
                     await connection.execute(mark, {"lease": lease, "seqs": seqs[outcome]})
         crash_point("relay.marked")
+        if seqs[Outcome.UNHEARD]:
+            # Their lease stays, as a pause: others go on, and they are tried again when it ends.
+            types = {row.type for row in rows if row.seq in set(seqs[Outcome.UNHEARD])}
+            log.error("events_unheard", rows=len(seqs[Outcome.UNHEARD]), types=sorted(types))
         if seqs[Outcome.REFUSED]:
             log.error("outbox_quarantined", rows=seqs[Outcome.REFUSED])
         return None if seqs[Outcome.FAILED] else len(rows)

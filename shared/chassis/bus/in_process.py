@@ -32,7 +32,7 @@ class InProcessBus(Bus):
         """
         Store the messages in every listener's inbox; all fail together if one of them fails.
 
-        A message that must be heard and has no listener fails alone, as it does on a broker.
+        A message that must be heard and has no listener stays unheard, as it does on a broker.
         """
         if not self._delivering:
             return [Outcome.FAILED] * len(messages)
@@ -51,7 +51,7 @@ class InProcessBus(Bus):
                 return [Outcome.FAILED] * len(messages)
         heard_types = frozenset().union(*(listener.types for listener in self._listeners))
         return [
-            Outcome.FAILED
+            Outcome.UNHEARD
             if message.must_be_heard and message.type not in heard_types
             else Outcome.CONFIRMED
             for message in messages

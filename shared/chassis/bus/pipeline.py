@@ -16,12 +16,9 @@ from pamqp.body import ContentBody
 from pamqp.header import ContentHeader
 
 from shared.chassis.bus.port import Outcome
-from shared.chassis.logs import get_logger
 from shared.chassis.messages import Outgoing
 
 PERSISTENT = 2
-
-log = get_logger(__name__)
 
 
 async def publish_batch(channel: Channel, messages: Sequence[Outgoing]) -> list[Outcome]:
@@ -80,9 +77,7 @@ def _frames(channel: Channel, message: Outgoing) -> list[object]:
 
 def _outcome(message: Outgoing, answer: object) -> Outcome:
     if isinstance(answer, PublishError):
-        # Nobody is bound: a fault of the topology, mended by an operator, not of the message.
-        log.error("publish_unroutable", type=message.type)
-        return Outcome.FAILED
+        return Outcome.UNHEARD
     if isinstance(answer, AMQPError | OSError | asyncio.CancelledError):
         return Outcome.FAILED
     if isinstance(answer, BaseException):

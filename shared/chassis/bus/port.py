@@ -21,6 +21,7 @@ class Outcome(Enum):
 
     CONFIRMED = "confirmed"
     REFUSED = "refused"  # the message itself is at fault: publishing it again will not help
+    UNHEARD = "unheard"  # nobody who must hear it is there: publish it again later
     FAILED = "failed"  # the bus is at fault: publish it again
 
 

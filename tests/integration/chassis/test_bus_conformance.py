@@ -264,6 +264,19 @@ async def test_what_nobody_hears_but_must_be_heard_is_not_sent(rig: Rig) -> None
     assert [row.subject for row in unsent] == ["unheard"]
 
 
+async def test_more_than_a_batch_of_unheard_events_holds_nobody_back(rig: Rig) -> None:
+    await rig.bus.start()
+    await rig.say(*(Thing(id=f"unheard{number}", heard=False) for number in range(60)))
+    await rig.say(*(Thing(id=f"heard{number}") for number in range(5)))
+    relay = rig.another_relay()
+
+    rig.run(relay, rig.worker)
+
+    await rig.has(*(f"heard{number}" for number in range(5)))
+    unsent = await rig.teller.ask("SELECT count(*) AS n FROM outbox WHERE sent_at IS NULL")
+    assert unsent[0].n == 60
+
+
 async def test_a_bare_structured_message_is_taken(rig: Rig) -> None:
     await rig.start()
     await rig.raw(structured("s-1", Thing(id="bare")), {}, times=2)
