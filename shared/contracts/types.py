@@ -1,5 +1,6 @@
 """The bounded types that contracts are made of: text, money, dates and moments."""
 
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
@@ -17,6 +18,8 @@ from pydantic import (
 
 EARLIEST = date(1900, 1, 1)
 LATEST = date(2199, 12, 31)
+_ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_AMOUNT = re.compile(r"-?\d{1,15}(\.\d{1,4})?", re.ASCII)
 
 
 class Contract(BaseModel):
@@ -34,13 +37,14 @@ def _no_nul(value: str) -> str:
 def _decimal_text(value: Any) -> Any:
     if isinstance(value, bool | float):
         raise ValueError('money is a decimal string such as "120.50", never a binary float')
-    if isinstance(value, str) and len(value) > 40:
-        raise ValueError("money has at most 19 digits")
+    if isinstance(value, str) and not _AMOUNT.fullmatch(value):
+        raise ValueError('money is digits with at most 4 decimals after a point, such as "120.50"')
     return value
 
 
 def _iso_text(value: Any) -> Any:
-    if not isinstance(value, str | date):
+    # Without this, text such as "1700000000" would be read as seconds since 1970.
+    if not isinstance(value, date) and not (isinstance(value, str) and _ISO_DAY.match(value)):
         raise ValueError("send ISO 8601 text such as 2026-01-31")
     return value
 
@@ -73,7 +77,7 @@ Money = Annotated[
     Decimal,
     BeforeValidator(_decimal_text),
     Field(max_digits=19, decimal_places=4, allow_inf_nan=False),
-    WithJsonSchema({"type": "string", "pattern": r"^-?\d{1,15}(\.\d{1,4})?$"}),
+    WithJsonSchema({"type": "string", "pattern": f"^{_AMOUNT.pattern}$"}),
 ]
 """An amount of money as an exact decimal string, at most 19 digits, 4 of them decimals."""
 
