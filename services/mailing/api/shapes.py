@@ -1,11 +1,12 @@
 """What the routes of this service take and give."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from services.mailing.domain.addresses import MAX_KEY
 from services.mailing.domain.channels import Channel, Purpose
 from services.mailing.domain.gate import Reason
 from services.mailing.domain.rules import Rule
@@ -17,7 +18,7 @@ Name = Annotated[
     ),
 ]
 AddressText = Annotated[
-    str, StringConstraints(min_length=1, max_length=400, pattern=r"^[^\x00-\x1f\x7f]*$")
+    str, StringConstraints(min_length=1, max_length=MAX_KEY, pattern=r"^[^\x00-\x1f\x7f]*$")
 ]
 
 
@@ -126,7 +127,7 @@ class BanBody(_Body):
 class BanAnswer(BaseModel):
     """`fenced`: nothing is released after this answer. `accepted`: that follows soon."""
 
-    fence: Annotated[str, Field(pattern="^(fenced|accepted)$")]
+    fence: Literal["fenced", "accepted"]
     ban_id: UUID
 
 

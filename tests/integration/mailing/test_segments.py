@@ -101,7 +101,7 @@ async def test_rule_trees_are_bounded_and_segments_are_versioned(
     assert (await api.get(url)).status_code == 404
 
 
-@pytest.mark.requirement("LS-A6", "LS-A7", "LS-28")
+@pytest.mark.requirement("LS-A6", "LS-A7")
 async def test_counts_stream_reachability_and_hand_off_agree(
     rig: Rig, api: httpx.AsyncClient
 ) -> None:
