@@ -1,5 +1,3 @@
-# syntax=docker/dockerfile:1
-
 FROM python:3.13-slim AS build
 RUN python -m venv /venv
 COPY requirements.lock /tmp/
