@@ -1,6 +1,6 @@
 """Release recipients for sending, inside the lock that a ban must wait for."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -10,11 +10,12 @@ from sqlalchemy import text
 from services.mailing.domain.channels import Channel, Purpose
 from services.mailing.domain.events import RecipientHandedOff
 from services.mailing.domain.gate import NOBODY, Reason, decide
+from services.mailing.domain.keys import GateKey
 from services.mailing.domain.refusals import HandOffNotFound
 from services.mailing.handlers.ids import new_id
 from services.mailing.persistence import hand_offs
 from services.mailing.persistence.gate import lock_shared, make_rows, read_consent
-from services.mailing.persistence.hand_offs import Receipt, gate_keys
+from services.mailing.persistence.hand_offs import Receipt, Recipient
 from shared.chassis.unit_of_work import UnitOfWork
 
 LOCK_TIMEOUT = "5s"
@@ -62,11 +63,8 @@ async def prepare_hand_off(command: HandOff, uow: UnitOfWork) -> None:
     A row that a hand-off made itself would keep every other one from that address until it is done,
     since nobody can share a row that is not committed. Nothing depends on this but the waiting.
     """
-    wanted = sorted(set(command.contact_ids))
-    await make_rows(
-        uow.connection,
-        await gate_keys(uow.connection, wanted, command.channel, command.customer_id),
-    )
+    recipients = await _read(command, uow)
+    await make_rows(uow.connection, _gates(recipients))
 
 
 async def hand_off(
@@ -130,22 +128,17 @@ class _Judged:
 
 
 async def _judge(command: HandOff, uow: UnitOfWork, *, limit_seconds: float) -> _Judged:
-    connection = uow.connection
-    wanted = sorted(set(command.contact_ids))
-    await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
-    # First the contacts, so that their addresses and customers are still these when the gates are
-    # held; the projection takes its locks in the same order.
-    await hand_offs.hold_contacts(connection, wanted)
-    await lock_shared(
-        connection,
-        await gate_keys(connection, wanted, command.channel, command.customer_id),
-    )
-    recipients = await hand_offs.candidates(
-        connection, wanted, command.channel, command.customer_id
-    )
-    consent = await read_consent(connection, limit_seconds=limit_seconds)
+    await uow.connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
+    held: set[GateKey] = set()
+    # The statement that tells the bans also tells which gates they hang on: it counts once all of
+    # these are held. The contacts need no lock of their own, and one would meet the projection's in
+    # the other order: whoever changes meanwhile is handed off as he was before.
+    while missing := _gates(recipients := await _read(command, uow)) - held:
+        await lock_shared(uow.connection, missing)
+        held |= missing
+    consent = await read_consent(uow.connection, limit_seconds=limit_seconds)
     judged = _Judged({}, {}, consent.applied_through)
-    for contact_id in wanted:
+    for contact_id in command.contact_ids:
         known = recipients.get(contact_id)
         candidate = known.candidate if known else NOBODY
         reason = decide(candidate, command.channel, command.purpose, consent)
@@ -155,6 +148,16 @@ async def _judge(command: HandOff, uow: UnitOfWork, *, limit_seconds: float) -> 
             assert known is not None and candidate.address_key is not None
             judged.passed[contact_id] = _Passed(known.address, candidate.address_key)
     return judged
+
+
+async def _read(command: HandOff, uow: UnitOfWork) -> dict[UUID, Recipient]:
+    return await hand_offs.candidates(
+        uow.connection, command.contact_ids, command.channel, command.customer_id
+    )
+
+
+def _gates(recipients: Mapping[UUID, Recipient]) -> set[GateKey]:
+    return {gate for recipient in recipients.values() for gate in recipient.gates}
 
 
 async def _give_receipts(

@@ -31,34 +31,11 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A contact as the gate sees it, and its address as it is written."""
+    """A contact as the gate sees it, its address as it is written, and what could stop it."""
 
     candidate: Candidate
     address: str
-
-
-async def hold_contacts(connection: AsyncConnection, contact_ids: Sequence[UUID]) -> None:
-    """Keep the addresses and customers of these contacts as they are until the transaction ends."""
-    await connection.execute(_HOLD, {"ids": list(contact_ids)})
-
-
-async def gate_keys(
-    connection: AsyncConnection,
-    contact_ids: Sequence[UUID],
-    channel: Channel,
-    customer_id: UUID | None,
-) -> set[GateKey]:
-    """Return every gate row that could stop these contacts on the channel."""
-    result = await connection.execute(
-        _KEYS, {"ids": list(contact_ids), "channel": channel, "customer_id": customer_id}
-    )
-    keys: set[GateKey] = set()
-    for row in result:
-        keys.add((str(channel), contact_subject(row.contact_id)))
-        keys.update((str(channel), customer_subject(one)) for one in row.customers)
-        if row.address_key is not None:
-            keys.add(address_gate(channel, row.address_key))
-    return keys
+    gates: frozenset[GateKey]
 
 
 async def candidates(
@@ -80,9 +57,18 @@ async def candidates(
                 banned=row.banned,
             ),
             written_address(row, channel),
+            _gates(row, channel),
         )
         for row in result
     }
+
+
+def _gates(row: Row[tuple[object, ...]], channel: Channel) -> frozenset[GateKey]:
+    subjects = [contact_subject(row.contact_id), *map(customer_subject, row.customers)]
+    gates = {(str(channel), subject) for subject in subjects}
+    if row.address_key is not None:
+        gates.add(address_gate(channel, row.address_key))
+    return frozenset(gates)
 
 
 def written_address(row: Row[tuple[object, ...]], channel: Channel) -> str:
@@ -156,27 +142,15 @@ def _receipt(row: Row[tuple[object, ...]]) -> Receipt:
     )
 
 
-_HOLD = text(
-    """
-    SELECT 1 FROM contact WHERE contact_id = ANY(CAST(:ids AS uuid[]))
-    ORDER BY contact_id FOR SHARE
-    """
-)
-_KEYS = text(
-    f"""
-    SELECT contact.contact_id, {ADDRESS} AS address_key,
-           ARRAY(SELECT link.customer_id FROM contact_customer AS link
-                 WHERE link.contact_id = contact.contact_id
-                   AND (CAST(:customer_id AS uuid) IS NULL
-                        OR link.customer_id = CAST(:customer_id AS uuid))) AS customers
-    FROM contact WHERE contact.contact_id = ANY(CAST(:ids AS uuid[])) AND NOT contact.deleted
-    """
-)
 _CANDIDATES = text(
     f"""
     SELECT contact.contact_id, contact.email, contact.mobile, contact.street, contact.postal_code,
            contact.city, contact.country, {ADDRESS} AS address_key,
-           {AT_CUSTOMER} AS at_customer, {BANNED} AS banned
+           {AT_CUSTOMER} AS at_customer, {BANNED} AS banned,
+           ARRAY(SELECT link.customer_id FROM contact_customer AS link
+                 WHERE link.contact_id = contact.contact_id
+                   AND (CAST(:customer_id AS uuid) IS NULL
+                        OR link.customer_id = CAST(:customer_id AS uuid))) AS customers
     FROM contact WHERE contact.contact_id = ANY(CAST(:ids AS uuid[])) AND NOT contact.deleted
     """
 )

@@ -18,7 +18,8 @@ from services.mailing.handlers.ban_address import BanAddress, ban_address
 from services.mailing.handlers.hand_off import HandOff, Released, hand_off, prepare_hand_off
 from services.mailing.handlers.loops import fence_all
 from shared.chassis.unit_of_work import UnitOfWork
-from tests.integration.mailing.rig import Rig, contact_saved
+from shared.contracts.customers import ContactSaved
+from tests.integration.mailing.rig import Rig, bans_changed, contact_saved
 
 RACES = int(os.environ.get("SUHDE_RACES", "300"))
 AT_ONCE = 3
@@ -201,3 +202,30 @@ async def test_a_repeated_hand_off_releases_nobody_who_was_banned_since(
     assert outcomes[2]["released"] == {**first[2]["released"], "address": "new@example.fi"}
     service = {**body, "purpose": "service"}
     assert (await api.post("/v1/hand-offs", json=service, headers=key)).status_code == 422
+
+
+async def test_hand_offs_and_the_news_of_the_same_contacts_never_wait_in_a_ring(rig: Rig) -> None:
+    contacts = [UUID(int=place + 1) for place in range(50)]
+
+    def told(version: int) -> list[ContactSaved]:
+        return [contact_saved(one, version, email=f"n{one.int}@example.fi") for one in contacts]
+
+    await rig.hear(*told(1))
+    everybody = HandOff(tuple(contacts), Channel.EMAIL, Purpose.SERVICE, "ring")
+    async with rig.service.units() as uow:
+        await prepare_hand_off(everybody, uow)
+    done = False
+
+    async def keep_handing_off() -> int:
+        times = 0
+        while not done:
+            await rig.hand_off(*contacts, purpose=Purpose.SERVICE)
+            times += 1
+        return times
+
+    running = [asyncio.create_task(keep_handing_off()) for _ in range(AT_ONCE)]
+    for version in range(2, 12):
+        # A batch that begins with a ban: the gates are taken before the contacts.
+        await rig.hear(bans_changed(version - 1, contact=contacts[version]), *told(version))
+    done = True
+    assert min(await asyncio.gather(*running)) > 0
