@@ -20,6 +20,7 @@ from aio_pika.abc import AbstractIncomingMessage, AbstractRobustQueue
 from aiormq.channel import Channel as AmqpChannel
 from aiormq.exceptions import AMQPError
 from faststream import AckPolicy
+from faststream.exceptions import IncorrectState
 from faststream.rabbit import Channel, RabbitBroker
 
 from shared.chassis.bus.pipeline import publish_batch
@@ -46,7 +47,14 @@ MAX_HEADER_BYTES = 60_000
 log = get_logger(__name__)
 
 # What a lost or closing connection raises, in any of the three layers.
-_CONNECTION_ERRORS = (AMQPError, OSError, TimeoutError, RuntimeError, asyncio.InvalidStateError)
+_CONNECTION_ERRORS = (
+    IncorrectState,
+    AMQPError,
+    OSError,
+    TimeoutError,
+    RuntimeError,
+    asyncio.InvalidStateError,
+)
 
 
 def make_broker(url: str, *, prefetch: int = PREFETCH) -> RabbitBroker:
@@ -163,8 +171,12 @@ class _Publisher:
             if self._broker is None:
                 self._exchanges = {}
                 broker = make_broker(self._url)
+                try:
+                    await broker.connect()
+                except BaseException:
+                    await _close(broker)
+                    raise
                 self._broker = broker
-                await broker.connect()
             for name in names:
                 if name not in self._exchanges:
                     self._exchanges[name] = await self._broker.declare_exchange(
