@@ -1,4 +1,4 @@
-"""Connections of a pool, after the server has hung up."""
+"""Connections of a pool: how the server treats them, and after it has hung up."""
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -32,3 +32,14 @@ async def test_the_first_statement_after_a_server_restart_succeeds(postgres: Pos
         finally:
             await engine.dispose()
             await administrator.dispose()
+
+
+async def test_no_statement_is_compiled(postgres: Postgres) -> None:
+    async with postgres.database("empty", _nothing) as url:
+        engine = connect(url, name="uncompiled")
+        try:
+            async with engine.connect() as connection:
+                jit = (await connection.execute(text("SHOW jit"))).scalar_one()
+            assert jit == "off"
+        finally:
+            await engine.dispose()
