@@ -21,6 +21,7 @@ from shared.chassis.relay import Relay
 from shared.chassis.service import Service
 from shared.chassis.unit_of_work import UnitOfWorkFactory
 from shared.chassis.worker import Worker
+from shared.contracts.catalogue import FLEETING
 from shared.contracts.envelope import body_hash
 from shared.contracts.wiring import address_of, read_data, read_label
 
@@ -67,5 +68,6 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         versions=VERSIONS,
         metadata=metadata,
         retention=timedelta(days=settings.retention_days),
+        fleeting=FLEETING,
         prepare=prepare,
     )

@@ -19,6 +19,7 @@ from shared.chassis.relay import Relay
 from shared.chassis.service import Service
 from shared.chassis.unit_of_work import UnitOfWorkFactory
 from shared.chassis.worker import Worker
+from shared.contracts.catalogue import FLEETING
 from shared.contracts.envelope import body_hash
 from shared.contracts.wiring import address_of, read_data, read_label
 
@@ -64,6 +65,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         versions=VERSIONS,
         metadata=metadata,
         retention=timedelta(days=settings.retention_days),
+        fleeting=FLEETING,
         loops=[("consent-probe", probing(units)), ("ban-fence", fencing(units))],
         checks={"consent": consent_problem},
     )

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared.chassis.bus.port import Bus, Listener
 from shared.chassis.clock import Clock
 from shared.chassis.database import is_transient, is_writable
-from shared.chassis.housekeeping import keep_house
+from shared.chassis.housekeeping import Housekeeper
 from shared.chassis.inbox import Inbox
 from shared.chassis.logs import get_logger
 from shared.chassis.migrations import is_current
@@ -51,6 +51,8 @@ class Service:
     versions: Path
     metadata: MetaData
     retention: timedelta
+    # Event types that nobody asks about afterwards; they are not kept for the retention.
+    fleeting: frozenset[str]
     # Runs once before the first message, such as installing default rows.
     prepare: Callable[[], Awaitable[None]] | None = None
     loops: Sequence[tuple[str, Callable[[], Awaitable[None]]]] = ()
@@ -87,10 +89,10 @@ class Service:
                 await asyncio.sleep(1.0)
         self._spawn("worker", self.worker.run)
         self._spawn("relay", self.relay.run)
-        self._spawn(
-            "housekeeping",
-            lambda: keep_house(self.engine, self.clock, retention=self.retention),
+        housekeeper = Housekeeper(
+            self.engine, self.clock, retention=self.retention, fleeting=self.fleeting
         )
+        self._spawn("housekeeping", housekeeper.run)
         for name, loop in self.loops:
             self._spawn(name, loop)
         self._started = True

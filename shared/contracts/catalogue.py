@@ -11,11 +11,16 @@ EVENTS_EXCHANGE = "suhde.events"
 
 @dataclass(frozen=True, slots=True)
 class EventType:
-    """One line of the catalogue. `heard_by` lists the services that must get it."""
+    """One line of the catalogue. `heard_by` lists the services that must get it.
+
+    A fleeting event is of no use once it was heard, such as question and answer of a heartbeat, and
+    its late repetition does no harm: neither side keeps it for longer than an hour.
+    """
 
     name: str
     model: type[Contract]
     heard_by: tuple[str, ...]
+    fleeting: bool = False
 
     @property
     def publisher(self) -> str:
@@ -49,14 +54,22 @@ CATALOGUE: dict[str, EventType] = {
         EventType("customers.relationship-ended.v1", customers.RelationshipEnded, ()),
         EventType("customers.document-recorded.v1", customers.DocumentRecorded, ()),
         EventType("customers.bans-changed.v1", customers.BansChanged, ("mailing",)),
-        EventType("customers.consent-confirmed.v1", customers.ConsentConfirmed, ("mailing",)),
+        EventType(
+            "customers.consent-confirmed.v1",
+            customers.ConsentConfirmed,
+            ("mailing",),
+            fleeting=True,
+        ),
         EventType("customers.person-erased.v1", customers.PersonErased, ()),
-        EventType("mailing.consent-probed.v1", mailing.ConsentProbed, ("customers",)),
+        EventType(
+            "mailing.consent-probed.v1", mailing.ConsentProbed, ("customers",), fleeting=True
+        ),
         EventType("mailing.contact-unsubscribed.v1", mailing.ContactUnsubscribed, ("customers",)),
         EventType("mailing.recipient-handed-off.v1", mailing.RecipientHandedOff, ()),
     )
 }
 
+FLEETING = frozenset(event.name for event in CATALOGUE.values() if event.fleeting)
 NAMES: dict[type[Contract], str] = {event.model: name for name, event in CATALOGUE.items()}
 
 

@@ -135,6 +135,7 @@ async def edge(postgres: Postgres, tmp_path: Path) -> AsyncIterator[Edge]:
             versions=tmp_path,
             metadata=metadata,
             retention=timedelta(days=1),
+            fleeting=frozenset(),
         )
         app = create_app([service], api_key=SecretStr(KEY), title="things", version="1")
         client = httpx.AsyncClient(
