@@ -167,34 +167,36 @@ async def with_any_attribute(
     return {row.contact_id: set(row.attributes) for row in result}
 
 
-async def with_address(
-    connection: AsyncConnection, channel: str, address: str
-) -> dict[UUID, set[int]]:
-    """Return the contacts that have this normalised address, with their attributes."""
+async def with_addresses(
+    connection: AsyncConnection, channel: str, addresses: Collection[str]
+) -> Sequence[UUID]:
+    """Return the contacts that have any of these normalised addresses."""
     if channel == "post":
-        return await _with_postal_address(connection, address)
+        return await _with_postal_addresses(connection, addresses)
     column = {"email": "email", "sms": "mobile"}[channel]
     result = await connection.execute(
-        text(f"SELECT contact_id, attributes FROM contact WHERE {column} = :address"),
-        {"address": address},
+        text(f"SELECT contact_id FROM contact WHERE {column} = ANY(CAST(:addresses AS text[]))"),
+        {"addresses": list(addresses)},
     )
-    return {row.contact_id: set(row.attributes) for row in result}
+    return result.scalars().all()
 
 
-async def _with_postal_address(connection: AsyncConnection, address: str) -> dict[UUID, set[int]]:
+async def _with_postal_addresses(
+    connection: AsyncConnection, addresses: Collection[str]
+) -> Sequence[UUID]:
     # The database cannot fold as `PostalAddress.key` does (ß, spaces); it narrows by country.
     result = await connection.execute(
         text(
-            "SELECT contact_id, attributes, street, postal_code, city, country FROM contact "
-            "WHERE country = :country"
+            "SELECT contact_id, street, postal_code, city, country FROM contact "
+            "WHERE country = ANY(CAST(:countries AS text[]))"
         ),
-        {"country": address.rpartition("|")[2].upper()},
+        {"countries": list({address.rpartition("|")[2].upper() for address in addresses})},
     )
-    return {
-        row.contact_id: set(row.attributes)
+    return [
+        row.contact_id
         for row in result
-        if PostalAddress(row.street, row.postal_code, row.city, row.country).key() == address
-    }
+        if PostalAddress(row.street, row.postal_code, row.city, row.country).key() in addresses
+    ]
 
 
 async def list_contacts(
