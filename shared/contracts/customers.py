@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from shared.contracts.erp import PostalAddress
 from shared.contracts.types import Contract, Currency, Day, Key, Moment, Money, Text
@@ -11,6 +11,8 @@ from shared.contracts.types import Contract, Currency, Day, Key, Moment, Money, 
 Version = Annotated[int, Field(ge=1)]
 StartSource = Literal["invoice", "sales_order", "manual"]
 DocumentKind = Literal["invoice", "credit_note", "sales_order"]
+PostalKey = Annotated[str, StringConstraints(max_length=3 * 3 * 500 + 5)]
+"""Street, postal code and city of 500 characters each, of which any may fold to three; country."""
 
 
 class Relationship(Contract):
@@ -162,7 +164,7 @@ class BansChanged(Contract):
     bans: Bans
     email: Text | None = Field(default=None, description="normalised address the ban covers too")
     mobile: Text | None = Field(default=None, description="E.164 number the ban covers too")
-    post: Text | None = Field(default=None, description="normalised postal address, likewise")
+    post: PostalKey | None = Field(default=None, description="normalised postal address, likewise")
 
 
 class ConsentConfirmed(Contract):
