@@ -303,7 +303,9 @@ class GapOutput(BaseModel):
 
 
 class EventAnswer(BaseModel):
-    """What became of one event: accepted, duplicate, or refused with the field and the remedy."""
+    """What became of one event: `accepted`, `duplicate`, or, with the field at fault and the
+    remedy, `parked` (kept for a person, who deals with it here) or `refused` (not kept).
+    """
 
     id: str | None
     status: str
