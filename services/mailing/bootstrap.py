@@ -33,7 +33,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         settings.database_url.get_secret_value(), name=NAME, pool_size=settings.pool_size
     )
     units = UnitOfWorkFactory(engine, clock, translate)
-    inbox = Inbox(engine, clock, read_label=read_label, body_hash=body_hash)
+    inbox = Inbox(engine, clock, read_label=read_label, read_data=read_data, body_hash=body_hash)
     heard = subscriptions()
     worker = Worker(
         units,

@@ -2,7 +2,7 @@
 
 Storing looks at size and envelope only. What cannot be read is stored too, parked with the reason,
 so that nothing vanishes. `source` and `id` identify a message: the same message again is absorbed,
-the same identity with another body is parked beside the first and alarmed.
+in whatever form; the same identity with other content is parked beside the first and alarmed.
 """
 
 import json
@@ -12,13 +12,15 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
+from pydantic_core import from_json
 from sqlalchemy import text
+from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.chassis.clock import Clock
 from shared.chassis.crash_points import crash_point
 from shared.chassis.logs import get_logger
-from shared.chassis.messages import Incoming
+from shared.chassis.messages import Incoming, ReadData
 
 MAX_MESSAGE = 1_048_576
 KEPT_OF_TOO_LARGE = 4_096
@@ -84,11 +86,18 @@ class Inbox:
     """One service's inbox: takes messages in, safely, and wakes the worker."""
 
     def __init__(
-        self, engine: AsyncEngine, clock: Clock, *, read_label: ReadLabel, body_hash: BodyHash
+        self,
+        engine: AsyncEngine,
+        clock: Clock,
+        *,
+        read_label: ReadLabel,
+        read_data: ReadData,
+        body_hash: BodyHash,
     ) -> None:
         self._engine = engine
         self._clock = clock
         self._read_label = read_label
+        self._read_data = read_data
         self._body_hash = body_hash
         self._wakes: list[Callable[[], None]] = []
 
@@ -155,9 +164,11 @@ class Inbox:
                 fates.append(Stored.DUPLICATE)
                 repeated.append((place, row))
         if repeated:
-            others = await _with_another_body(connection, [row for _, row in repeated])
+            firsts = await _firsts(connection, [row for _, row in repeated])
             impostors = [
-                (place, row) for place, row in repeated if others.get(_key(row)) != row.body_hash
+                (place, row)
+                for (place, row), first in zip(repeated, firsts, strict=True)
+                if not self._is_same(row, first)
             ]
             if impostors:
                 await _insert_rows(connection, [_impostor(row) for _, row in impostors], now)
@@ -166,9 +177,21 @@ class Inbox:
                     log.error("message_id_reused", source=row.source, message_id=row.message_id)
         return fates
 
+    def _is_same(self, row: _Row, first: Row[Any]) -> bool:
+        """Tell whether a message says what the first one of its identity has said."""
+        if row.type != first.type:
+            return False
+        # Bytes are all that most duplicates need. An ERP may send an event again in an array, in
+        # the other mode or freshly serialised: then the data decides.
+        return first.other_body is None or self._content(row.body, row.structured) == self._content(
+            first.other_body, first.structured
+        )
 
-def _key(row: _Row) -> tuple[str, str]:
-    return row.source, row.message_id
+    def _content(self, body: bytes, structured: bool) -> str | bytes:
+        try:
+            return json.dumps(from_json(self._read_data(body, structured)), sort_keys=True)
+        except ValueError:
+            return body
 
 
 def _unreadable(body: bytes, hash_: bytes, headers: str, reason: str, detail: str) -> _Row:
@@ -200,7 +223,7 @@ def _impostor(row: _Row) -> _Row:
         body_hash=row.body_hash,
         headers=row.headers,
         reason="message_id_reused",
-        detail=f"id: {row.message_id!r} came before from the same source with another body. "
+        detail=f"id: {row.message_id!r} came before from the same source with other content. "
         "Give every message an id of its own; the first one holds.",
     )
 
@@ -239,14 +262,17 @@ async def _insert_rows(
     return {(source, message_id) for source, message_id in result}
 
 
-async def _with_another_body(
-    connection: AsyncConnection, rows: Sequence[_Row]
-) -> dict[tuple[str, str], bytes]:
+async def _firsts(connection: AsyncConnection, rows: Sequence[_Row]) -> Sequence[Row[Any]]:
+    """Return for each row what is stored under its identity; the body only where it differs."""
     result = await connection.execute(
-        _HASHES,
-        {"sources": [row.source for row in rows], "ids": [row.message_id for row in rows]},
+        _FIRSTS,
+        {
+            "sources": [row.source for row in rows],
+            "ids": [row.message_id for row in rows],
+            "hashes": [row.body_hash for row in rows],
+        },
     )
-    return {(row.source, row.message_id): row.body_hash for row in result}
+    return result.all()
 
 
 _INSERT = text(
@@ -268,10 +294,13 @@ _INSERT = text(
     RETURNING source, message_id
     """
 )
-_HASHES = text(
+_FIRSTS = text(
     """
-    SELECT source, message_id, body_hash
-    FROM unnest(CAST(:sources AS text[]), CAST(:ids AS text[])) AS wanted (source, message_id)
-    JOIN inbox USING (source, message_id)
+    SELECT first.type, first.structured,
+           CASE WHEN first.body_hash <> again.body_hash THEN first.body END AS other_body
+    FROM unnest(CAST(:sources AS text[]), CAST(:ids AS text[]), CAST(:hashes AS bytea[]))
+         WITH ORDINALITY AS again (source, message_id, body_hash, place)
+    LEFT JOIN inbox AS first USING (source, message_id)
+    ORDER BY place
     """
 )

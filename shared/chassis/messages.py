@@ -1,12 +1,16 @@
 """Messages on their way: as they leave, as they arrive, and as a handler gets them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 T = TypeVar("T", covariant=True)
+
+ReadData = Callable[[bytes, bool], bytes]
+"""Take the data, as JSON, out of a stored body, which is structured or is the data itself; raise
+`ValueError` with a text that names the mend."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from sqlalchemy.engine import Row
 from shared.chassis.crash_points import crash_point
 from shared.chassis.database import is_transient
 from shared.chassis.logs import get_logger
-from shared.chassis.messages import Batch, Message
+from shared.chassis.messages import Batch, Message, ReadData
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 MAX_ATTEMPTS = 5
@@ -35,8 +35,6 @@ FAILURE_SECONDS = 0.5
 log = get_logger(__name__)
 
 Handler = Callable[[Batch[Any], UnitOfWork], Awaitable[None]]
-ReadData = Callable[[bytes, bool], bytes]
-"""Take the data out of a stored body; raise `ValueError` with a text that names the mend."""
 
 
 @dataclass(frozen=True, slots=True)

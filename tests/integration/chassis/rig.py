@@ -74,6 +74,10 @@ def read_label(body: bytes, headers: Mapping[str, Any]) -> Label:
     )
 
 
+def read_stored(body: bytes, is_structured: bool) -> bytes:
+    return read_data(body, structured=is_structured)
+
+
 def translate(event: Any) -> Publication:
     kind = SAVED if event.heard else UNHEARD
     return Publication(kind, event.id, event.model_dump_json(exclude={"heard"}).encode())
@@ -262,12 +266,18 @@ async def make_rig(
         else:
             await declare_topology(rabbit_url, {service: [(exchange, SAVED)]}, exchanges=[exchange])
             bus = RabbitBus(rabbit_url)
-        inbox = Inbox(hearer.engine, system_clock, read_label=read_label, body_hash=body_hash)
+        inbox = Inbox(
+            hearer.engine,
+            system_clock,
+            read_label=read_label,
+            read_data=read_stored,
+            body_hash=body_hash,
+        )
         rig: Rig
         worker = Worker(
             hearer.units,
             {SAVED: Subscription(Thing, lambda batch, unit: rig.handle(batch, unit))},
-            read_data=lambda body, is_structured: read_data(body, structured=is_structured),
+            read_data=read_stored,
             waiting_deadline=waiting_deadline,
         )
         relay = Relay(

@@ -27,8 +27,16 @@ from shared.chassis.testing.servers import Postgres
 from shared.chassis.testing.waiting import eventually
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from shared.chassis.worker import Worker
-from shared.contracts.envelope import body_hash, read_data
-from tests.integration.chassis.rig import Thing, build, headers_of, metadata, read_label, translate
+from shared.contracts.envelope import body_hash
+from tests.integration.chassis.rig import (
+    Thing,
+    build,
+    headers_of,
+    metadata,
+    read_label,
+    read_stored,
+    translate,
+)
 
 KEY = "k" * 24
 
@@ -118,16 +126,20 @@ async def edge(postgres: Postgres, tmp_path: Path) -> AsyncIterator[Edge]:
         engine = connect(url, name="chassis-http-test")
         bus = InProcessBus()
         units = UnitOfWorkFactory(engine, system_clock, translate)
-        worker = Worker(
-            units, {}, read_data=lambda body, structured: read_data(body, structured=structured)
-        )
+        worker = Worker(units, {}, read_data=read_stored)
         service = Service(
             name="things",
             engine=engine,
             bus=bus,
             clock=system_clock,
             units=units,
-            inbox=Inbox(engine, system_clock, read_label=read_label, body_hash=body_hash),
+            inbox=Inbox(
+                engine,
+                system_clock,
+                read_label=read_label,
+                read_data=read_stored,
+                body_hash=body_hash,
+            ),
             worker=worker,
             relay=Relay(engine, bus, source="things", address=lambda _: Address("x", False)),
             subscriptions={},
