@@ -275,21 +275,28 @@ async def _firsts(connection: AsyncConnection, rows: Sequence[_Row]) -> Sequence
     return result.all()
 
 
+# Numbered in order of arrival, but inserted in order of identity: two batches that hold the same
+# messages in another order would lock each other out.
 _INSERT = text(
     """
-    INSERT INTO inbox (source, message_id, type, ordering_key, time, structured, body, body_hash,
-                       headers, state, reason, detail, received_at, available_at)
-    SELECT source, message_id, type, ordering_key, time, structured, body, body_hash,
+    INSERT INTO inbox (seq, source, message_id, type, ordering_key, time, structured, body,
+                       body_hash, headers, state, reason, detail, received_at, available_at)
+    OVERRIDING SYSTEM VALUE
+    SELECT seq, source, message_id, type, ordering_key, time, structured, body, body_hash,
            CAST(headers AS jsonb), CASE WHEN reason IS NULL THEN 'pending' ELSE 'parked' END,
            reason, detail, :now, :now
-    FROM unnest(CAST(:sources AS text[]), CAST(:ids AS text[]), CAST(:types AS text[]),
-                CAST(:ordering_keys AS text[]), CAST(:times AS timestamptz[]),
-                CAST(:structured AS boolean[]), CAST(:bodies AS bytea[]),
-                CAST(:hashes AS bytea[]), CAST(:headers AS text[]), CAST(:reasons AS text[]),
-                CAST(:details AS text[]))
-         WITH ORDINALITY AS row (source, message_id, type, ordering_key, time, structured, body,
-                                 body_hash, headers, reason, detail, place)
-    ORDER BY place
+    FROM (
+        SELECT nextval('inbox_seq_seq') AS seq, row.*
+        FROM unnest(CAST(:sources AS text[]), CAST(:ids AS text[]), CAST(:types AS text[]),
+                    CAST(:ordering_keys AS text[]), CAST(:times AS timestamptz[]),
+                    CAST(:structured AS boolean[]), CAST(:bodies AS bytea[]),
+                    CAST(:hashes AS bytea[]), CAST(:headers AS text[]), CAST(:reasons AS text[]),
+                    CAST(:details AS text[]))
+             WITH ORDINALITY AS row (source, message_id, type, ordering_key, time, structured, body,
+                                     body_hash, headers, reason, detail, place)
+        ORDER BY place
+    ) AS arrived
+    ORDER BY source, message_id, seq
     ON CONFLICT (source, message_id) DO NOTHING
     RETURNING source, message_id
     """

@@ -1,6 +1,8 @@
 """What the inbox takes for the same message, and what for another."""
 
+import asyncio
 import json
+import random
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -127,3 +129,26 @@ async def test_other_content_is_parked_and_alarmed(
 async def test_two_unreadable_bodies_are_two(inbox: Inbox) -> None:
     bodies = [binary(b"{1"), binary(b"{2"), binary(b"{1")]
     assert await inbox.store(bodies) == [Stored.ACCEPTED, Stored.PARKED, Stored.DUPLICATE]
+
+
+async def test_the_same_messages_at_once_in_another_order_do_not_deadlock(inbox: Inbox) -> None:
+    for round_ in range(5):
+        names = [f"{round_}-{number}" for number in range(1000)]
+        random.Random(round_).shuffle(names)
+        batch = [Incoming(b"{}", headers_of(name)) for name in names]
+
+        forth, back = await asyncio.gather(inbox.store(batch), inbox.store(batch[::-1]))
+
+        for one, other in zip(forth, back[::-1], strict=True):
+            assert {one, other} == {Stored.ACCEPTED, Stored.DUPLICATE}
+
+
+async def test_messages_are_numbered_in_order_of_arrival(inbox: Inbox, engine: AsyncEngine) -> None:
+    names = [f"{number}" for number in range(500)]
+    random.Random(4).shuffle(names)
+
+    await inbox.store([Incoming(b"{}", headers_of(name)) for name in names])
+
+    async with engine.connect() as connection:
+        rows = await connection.execute(text("SELECT message_id FROM inbox ORDER BY seq"))
+        assert list(rows.scalars()) == names
