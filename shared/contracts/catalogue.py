@@ -60,6 +60,7 @@ CATALOGUE: dict[str, EventType] = {
             ("mailing",),
             fleeting=True,
         ),
+        EventType("customers.consent-baselined.v1", customers.ConsentBaselined, ("mailing",)),
         EventType("customers.person-erased.v1", customers.PersonErased, ()),
         EventType(
             "mailing.consent-probed.v1", mailing.ConsentProbed, ("customers",), fleeting=True

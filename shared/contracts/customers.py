@@ -1,9 +1,9 @@
 """What the customers service tells. Events about a record carry its whole public state."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from shared.contracts.erp import PostalAddress
 from shared.contracts.types import Contract, Currency, Day, Key, Moment, Money, Text
@@ -173,6 +173,23 @@ class ConsentConfirmed(Contract):
     nonce: UUID
     consent_seq: Annotated[int, Field(ge=0)]
     configured: Bans = Field(description="channels whose ban setting holds an attribute number")
+
+
+class ConsentBaselined(Contract):
+    """The bans of all subjects are told anew in the consent numbers `after` + 1 to `through`.
+
+    Whoever has these numbers has all bans; those up to `after` need not be waited for. This may
+    arrive before the numbers it speaks of: until the last of them is applied, bans are missing.
+    """
+
+    after: Annotated[int, Field(ge=0)]
+    through: Annotated[int, Field(ge=0)] = Field(description="not less than `after`")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.through < self.after:
+            raise ValueError("through is less than after; send the last number that was told")
+        return self
 
 
 class PersonErased(Contract):

@@ -11,7 +11,7 @@ from services.mailing.persistence.gate import read_consent
 from shared.chassis.logs import get_logger
 from shared.chassis.messages import Batch
 from shared.chassis.unit_of_work import UnitOfWork
-from shared.contracts.customers import ConsentConfirmed
+from shared.contracts.customers import ConsentBaselined, ConsentConfirmed
 
 log = get_logger(__name__)
 
@@ -47,9 +47,23 @@ async def on_consent_confirmed(batch: Batch[ConsentConfirmed], uow: UnitOfWork) 
         log.error(
             "consent_numbers_lost",
             remedy="customers names fewer consent numbers than came from it; was it restored from "
-            "a backup? Marketing stays closed until its numbers are ahead again. Set the bans that "
-            "it gave those numbers to once more: older news of the same contact hides them.",
+            "a backup? Do as docs/operations.md says for that case. Marketing is closed until its "
+            "numbers are ahead again, but our older news of a contact still hides its newer bans.",
         )
+
+
+async def on_consent_baselined(batch: Batch[ConsentBaselined], uow: UnitOfWork) -> None:
+    """
+    Wait no longer for numbers from before a baseline, but for every number up to its end.
+
+    A baseline that comes before its numbers keeps marketing closed until the last is applied; an
+    old or repeated one changes nothing.
+    """
+    await consent.baseline(
+        uow.connection,
+        after=max(message.data.after for message in batch),
+        through=max(message.data.through for message in batch),
+    )
 
 
 async def show_consent(engine: AsyncEngine, *, limit_seconds: float) -> Consent:

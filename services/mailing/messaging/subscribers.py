@@ -1,7 +1,7 @@
 """What we hear, and which handler takes it."""
 
 from services.mailing.handlers.change_bans import on_bans_changed
-from services.mailing.handlers.consent import on_consent_confirmed
+from services.mailing.handlers.consent import on_consent_baselined, on_consent_confirmed
 from services.mailing.handlers.project_contacts import on_contact_deleted, on_contact_saved
 from services.mailing.handlers.project_customers import (
     on_classification_saved,
@@ -27,5 +27,8 @@ def subscriptions() -> dict[str, Subscription]:
         "customers.bans-changed.v1": Subscription(customers.BansChanged, on_bans_changed),
         "customers.consent-confirmed.v1": Subscription(
             customers.ConsentConfirmed, on_consent_confirmed
+        ),
+        "customers.consent-baselined.v1": Subscription(
+            customers.ConsentBaselined, on_consent_baselined
         ),
     }

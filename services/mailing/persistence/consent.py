@@ -21,6 +21,14 @@ async def record_applied(connection: AsyncConnection, seqs: Sequence[int]) -> No
         await connection.execute(_FORGET_APPLIED)
 
 
+async def baseline(connection: AsyncConnection, *, after: int, through: int) -> None:
+    """Take the numbers up to `after` as applied, and those up to `through` as confirmed."""
+    await connection.execute(_HOLD)
+    await connection.execute(_BASELINE, {"after": after, "through": through})
+    await connection.execute(_ADVANCE)
+    await connection.execute(_FORGET_APPLIED)
+
+
 async def add_probe(connection: AsyncConnection, nonce: UUID) -> None:
     """Note a probe with the database's own time, and forget those that nobody answered."""
     await connection.execute(_PROBE, {"nonce": nonce})
@@ -83,6 +91,13 @@ _FORGET_APPLIED = text(
     WHERE seq <= (SELECT applied_through FROM consent_position WHERE id = 1)
     """
 )
+_BASELINE = text(
+    """
+    UPDATE consent_position SET applied_through = greatest(applied_through, :after),
+                                confirmed_seq = greatest(confirmed_seq, :through)
+    WHERE id = 1
+    """
+)
 _PROBE = text(
     """
     INSERT INTO consent_probe (nonce, sent_at, applied_through)
@@ -103,10 +118,12 @@ _NEWEST = text(
     ORDER BY sent_at DESC LIMIT 1
     """
 )
+# Never less than a baseline says: an answer from before it may be worked on after it.
 _CONFIRM = text(
     """
     UPDATE consent_position SET
-        latest_nonce = :nonce, confirmed_probe_at = :sent_at, confirmed_seq = :seq,
+        latest_nonce = :nonce, confirmed_probe_at = :sent_at,
+        confirmed_seq = greatest(confirmed_seq, :seq),
         email_configured = :email, sms_configured = :sms, post_configured = :post
     WHERE id = 1 AND (confirmed_probe_at IS NULL OR confirmed_probe_at < :sent_at
                       OR confirmed_probe_at > clock_timestamp())

@@ -1,24 +1,47 @@
 """Hands for tests: tell the mailing service something, and look at what it knows."""
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
+from services.mailing import bootstrap
 from services.mailing.domain.channels import Channel, Purpose
 from services.mailing.handlers.consent import probe_consent
 from services.mailing.handlers.hand_off import HandOff, Refused, Released, hand_off
+from services.mailing.persistence.tables import metadata
+from services.mailing.settings import Settings
+from shared.chassis.bus.in_process import InProcessBus
 from shared.chassis.messages import Incoming
+from shared.chassis.migrations import upgrade
 from shared.chassis.service import Service
+from shared.chassis.testing.servers import Postgres
 from shared.contracts import customers
 from shared.contracts.erp import PostalAddress
 from shared.contracts.types import Contract
 from shared.contracts.wiring import publication
 
+KEY = "a-key-for-tests-of-enough-length"
 ALL = customers.Bans(email=True, sms=True, post=True)
 EMAIL_ONLY = customers.Bans(email=True)
+
+
+@asynccontextmanager
+async def open_rig(postgres: Postgres) -> AsyncIterator["Rig"]:
+    """The mailing service on a new database of its own, not running, with hands to feed it."""
+
+    async def build(engine: object) -> None:
+        await upgrade(engine, bootstrap.VERSIONS, metadata)  # type: ignore[arg-type]
+
+    async with postgres.database("mailing", build) as url:
+        settings = Settings(database_url=url, broker_url="amqp://unused", api_key=KEY, pool_size=8)
+        service = bootstrap.build(settings, InProcessBus())
+        yield Rig(service, limit_seconds=settings.consent_limit_seconds)
+        await service.engine.dispose()
 
 
 @dataclass
@@ -41,6 +64,10 @@ class Rig:
                 "ce-subject": told.subject,
             }
             messages.append(Incoming(body=told.body, headers=headers))
+        await self.take(*messages)
+
+    async def take(self, *messages: Incoming) -> None:
+        """Store these messages in the inbox and work until nothing is due."""
         await self.service.inbox.store(messages)
         while await self.service.worker.work_batch():
             pass

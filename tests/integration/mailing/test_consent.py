@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from services.mailing.domain.channels import Channel, Purpose
 from services.mailing.persistence import consent
-from shared.contracts.customers import Bans, ConsentConfirmed, ContactDeleted
+from shared.contracts.customers import Bans, ConsentBaselined, ConsentConfirmed, ContactDeleted
 from shared.contracts.erp import PostalAddress
 from tests.integration.mailing.rig import ALL, EMAIL_ONLY, Rig, bans_changed
 
@@ -98,6 +98,37 @@ async def test_customers_that_lost_consent_numbers_confirms_nothing(rig: Rig) ->
     assert await rig.hand_off(free) == ["consent_not_fresh"]
     await rig.refresh(seq=4)
     assert await rig.hand_off(free) == ["released"]
+
+
+@pytest.mark.requirement("LS-A5")
+async def test_an_answer_from_before_a_baseline_does_not_open_what_the_baseline_closed(
+    rig: Rig,
+) -> None:
+    contact_id = await rig.contact(email="a@example.fi")
+    early = await rig.probe()
+    await rig.hear(ConsentBaselined(after=7, through=9), bans_changed(8, contact=uuid4()))
+    await rig.hear(ConsentConfirmed(nonce=early, consent_seq=8, configured=ALL))
+    assert await rig.hand_off(contact_id) == ["consent_not_fresh"]
+    await rig.refresh(seq=8)
+    assert await rig.hand_off(contact_id) == ["consent_not_fresh"]
+    await rig.hear(bans_changed(9, contact=uuid4()))
+    assert await rig.hand_off(contact_id) == ["released"]
+
+
+async def test_a_baseline_only_ever_goes_forward(rig: Rig) -> None:
+    async def position() -> list[tuple[int, ...]]:
+        return await rig.rows("SELECT applied_through, confirmed_seq FROM consent_position")
+
+    await rig.hear(*[bans_changed(seq, contact=uuid4()) for seq in (1, 2, 9, 11, 12)])
+    await rig.hear(ConsentBaselined(after=0, through=1))
+    assert await position() == [(2, 1)]
+    await rig.hear(ConsentBaselined(after=8, through=12), ConsentBaselined(after=4, through=6))
+    assert await position() == [(9, 12)]
+    await rig.hear(bans_changed(5, contact=uuid4()), ConsentBaselined(after=4, through=6))
+    assert await position() == [(9, 12)]
+    await rig.hear(bans_changed(10, contact=uuid4()))
+    assert await position() == [(12, 12)]
+    assert await rig.one("SELECT count(*) FROM consent_applied") == 0
 
 
 async def test_a_missing_number_costs_the_same_however_many_wait_behind_it(rig: Rig) -> None:

@@ -130,7 +130,7 @@ async def test_counts_stream_reachability_and_hand_off_agree(
     await rig.refresh(seq=3)
     refused = await api.get(url, params=asked)
     assert (refused.status_code, refused.json()["slug"]) == (503, "consent_not_fresh")
-    await rig.refresh(seq=2)
+    await rig.hear(bans_changed(3, contact=uuid4()))
     counts = (await api.get(f"/v1/segments/{segment}/counts")).json()["email"]
     assert counts == {
         "members": 6, "mailable": 1, "banned": 4, "without_address": 1, "refused": None,
@@ -166,7 +166,7 @@ async def test_counts_stream_reachability_and_hand_off_agree(
     verdicts = [one["refused"]["reason"] if one["refused"] else "released" for one in outcomes]
     assert verdicts == ["released", *["banned"] * 4, "no_address"]
     receipt = outcomes[0]["released"]
-    assert (receipt["address"], receipt["consent_seq"]) == ("free@example.fi", 2)
+    assert (receipt["address"], receipt["consent_seq"]) == ("free@example.fi", 3)
     shown = await api.get(f"/v1/hand-offs/{receipt['hand_off_id']}")
     assert shown.json()["campaign"] == "may"
     assert (await api.get(f"/v1/hand-offs/{uuid4()}")).status_code == 404
