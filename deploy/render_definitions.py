@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from shared.chassis.bus.topology import definitions
-from shared.contracts.catalogue import ERP_EXCHANGE, EVENTS_EXCHANGE, heard_by
+from shared.contracts.catalogue import ERP_EXCHANGE, EVENTS_EXCHANGE
+from shared.contracts.wiring import bindings
 
 VHOST = "suhde"
 SERVICES = ("customers", "mailing")
@@ -44,10 +45,6 @@ def _topic(user: str, exchange: str) -> dict[str, str]:
 
 def template() -> dict[str, Any]:
     """Return the whole definitions, with a placeholder for each password hash."""
-    bindings = {
-        service: [(event.exchange, event.name) for event in heard_by(service)]
-        for service in SERVICES
-    }
     return {
         "vhosts": [{"name": VHOST}],
         "users": [*(_user(name) for name in (*SERVICES, "erp")), _user("deploy", "monitoring")],
@@ -63,7 +60,7 @@ def template() -> dict[str, Any]:
             *(_topic(service, EVENTS_EXCHANGE) for service in SERVICES),
             _topic("erp", ERP_EXCHANGE),
         ],
-        **definitions(bindings, vhost=VHOST),
+        **definitions({service: bindings(service) for service in SERVICES}, vhost=VHOST),
     }
 
 

@@ -12,6 +12,9 @@ from shared.contracts.catalogue import CATALOGUE, ERP_EXCHANGE, EVENTS_EXCHANGE,
 from shared.contracts.types import Contract
 
 EXCHANGES = (ERP_EXCHANGE, EVENTS_EXCHANGE)
+# Its queue takes whatever is published to the ERP exchange, under any routing key: what nobody
+# listens to would be lost without a word (docs/decisions/0007).
+KEEPER = "customers"
 
 
 def read_label(body: bytes, headers: Mapping[str, Any]) -> Label:
@@ -61,4 +64,5 @@ def publication(data: Contract, *, subject: str) -> Publication:
 
 def bindings(service: str) -> list[tuple[str, str]]:
     """Return the (exchange, routing key) pairs a service's queue is bound with."""
-    return [(event.exchange, event.name) for event in heard_by(service)]
+    pairs = [(event.exchange, event.name) for event in heard_by(service)]
+    return [*pairs, (ERP_EXCHANGE, "#")] if service == KEEPER else pairs

@@ -12,7 +12,8 @@ from typer.testing import CliRunner, Result
 
 from apps.cli import main
 from shared.chassis.bus.rabbitmq import declare_topology
-from shared.contracts.wiring import EXCHANGES, bindings
+from shared.contracts.catalogue import ERP_EXCHANGE
+from shared.contracts.wiring import EXCHANGES
 from tests.integration.customers.erp import customer, document
 from tests.system.processes import ROOT, free_port
 from tests.system.suhde_up import SuhdeUp, suhde_up
@@ -136,7 +137,7 @@ class TestPublish:
     def test_over_amqp_each_line_is_confirmed_or_told_to_be_unroutable(
         self, suhde: Suhde, rabbit_url: str, tmp_path: Path
     ) -> None:
-        heard = {"customers": bindings("customers")}
+        heard = {"customers": [(ERP_EXCHANGE, "erp.customer-saved.v1")]}
         asyncio.run(declare_topology(rabbit_url, heard, exchanges=EXCHANGES))
         unheard = {**customer("P8"), "type": "erp.coffee-brewed.v1"}
         file = write(tmp_path / "events", customer("P7"), unheard)
