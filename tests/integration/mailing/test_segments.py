@@ -172,7 +172,7 @@ async def test_counts_stream_reachability_and_hand_off_agree(
     assert (await api.get(f"/v1/hand-offs/{uuid4()}")).status_code == 404
     assert (await api.delete(f"/v1/bans/{uuid4()}")).status_code == 404
     consent = (await api.get("/v1/consent")).json()
-    assert (consent["applied_through"], consent["fresh"]) == (2, True)
+    assert (consent["applied_through"], consent["fresh"]) == (3, True)
 
 
 async def test_a_spreadsheet_runs_nothing_and_chunks_lose_nobody(
