@@ -106,19 +106,22 @@ async def _once_there(
         await asyncio.sleep(1.0)
 
 
+class DatabaseSettings(EnvironmentSettings):
+    """What a deploy step on a service's database needs."""
+
+    database_url: SecretStr
+
+
 @app.command()
 def migrate(service: Name) -> None:
     """Bring a service's database to the newest schema (deploy step)."""
     from shared.chassis.database import connect, is_transient
     from shared.chassis.migrations import upgrade
 
-    class Migration(EnvironmentSettings):
-        database_url: SecretStr
-
     bootstrap = importlib.import_module(f"services.{service}.bootstrap")
     tables = importlib.import_module(f"services.{service}.persistence.tables")
 
-    url = Migration.read().database_url.get_secret_value()
+    url = DatabaseSettings.read().database_url.get_secret_value()
 
     async def step() -> None:
         engine = connect(url, name=f"migrate-{service}")
@@ -129,6 +132,64 @@ def migrate(service: Name) -> None:
 
     asyncio.run(_once_there("PostgreSQL", step, is_transient))
     console.print(f"{service}: the database is at the newest schema")
+
+
+def _teller(name: str) -> str:
+    if name != "customers":
+        raise typer.BadParameter(f"{name!r} tells no state; only customers does")
+    return name
+
+
+@app.command()
+def republish(
+    service: Annotated[str, typer.Argument(callback=_teller, help="customers")],
+    above: Annotated[
+        int, typer.Option(help="highest consent number mailing has, if it has more", min=0)
+    ] = 0,
+) -> None:
+    """Tell the whole state anew, so that a new or lost mailing database becomes fresh."""
+    from rich.progress import Progress
+    from sqlalchemy import text
+
+    from services.customers.domain.events import ConsentBaselined
+    from services.customers.handlers import republish
+    from services.customers.messaging.publications import translate
+    from shared.chassis.clock import system_clock
+    from shared.chassis.database import connect, is_transient
+    from shared.chassis.unit_of_work import UnitOfWorkFactory
+
+    url = DatabaseSettings.read().database_url.get_secret_value()
+
+    async def work() -> ConsentBaselined:
+        engine = connect(url, name=f"republish-{service}")
+
+        async def answers() -> None:
+            async with engine.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+
+        try:
+            await _once_there("PostgreSQL", answers, is_transient)
+            with Progress(console=console) as bar:
+                task = bar.add_task(service, total=None)
+                return await republish.republish(
+                    UnitOfWorkFactory(engine, system_clock, translate),
+                    lambda told, total: bar.update(task, completed=told, total=total),
+                    above=above,
+                )
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            sys.stderr.write(f"suhde: interrupted, run it again: {error!r}"[:300] + "\n")
+            raise typer.Exit(1) from None
+        finally:
+            await engine.dispose()
+
+    baseline = asyncio.run(work())
+    console.print(
+        f"{service}: all is told; the running service sends it. mailing opens marketing when it "
+        f"has applied consent number {baseline.through}; see GET /v1/consent",
+        soft_wrap=True,
+    )
 
 
 @app.command()

@@ -59,8 +59,8 @@ def said(result: Result) -> str:
 
 @pytest.mark.parametrize(
     "command",
-    ["", "up", "demo", "serve", "migrate", "topology", "schemas", "erp", "erp publish", "parked"]
-    + [f"parked {one}" for one in ("list", "show", "redrive")],
+    ["", "up", "demo", "serve", "migrate", "republish", "topology", "schemas", "erp", "parked"]
+    + ["erp publish", *(f"parked {one}" for one in ("list", "show", "redrive"))],
 )
 def test_every_command_explains_itself(suhde: Suhde, command: str) -> None:
     result = suhde(*command.split(), "--help")
@@ -269,8 +269,13 @@ class TestDeploySteps:
                 "SUHDE_DATABASE_URL=postgresql+asyncpg://a:b@127.0.0.1:{}/x",
                 "PostgreSQL",
             ),
+            (
+                ["republish", "customers"],
+                "SUHDE_DATABASE_URL=postgresql+asyncpg://a:b@127.0.0.1:{}/x",
+                "PostgreSQL",
+            ),
         ],
-        ids=["topology", "migrate"],
+        ids=["topology", "migrate", "republish"],
     )
     def test_a_store_that_stays_away_ends_the_step_with_1(
         self,
@@ -287,6 +292,12 @@ class TestDeploySteps:
 
         assert result.exit_code == 1
         assert f"{store} does not let us in" in said(result)
+
+    def test_a_service_that_tells_no_state(self, suhde: Suhde) -> None:
+        result = suhde("republish", "mailing")
+
+        assert result.exit_code == 2
+        assert "only customers does" in said(result)
 
 
 class TestUp:

@@ -108,3 +108,11 @@ class ConsentConfirmed:
     nonce: UUID
     consent_seq: int
     configured: Bans = field(default_factory=Bans)
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentBaselined:
+    """The bans of all subjects are told anew in the numbers `after` + 1 to `through`."""
+
+    after: int
+    through: int

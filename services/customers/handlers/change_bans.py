@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.engine import Row
 
 from services.customers.domain.bans import CHANNEL_OF, Bans, bans_of
 from services.customers.domain.contact_data import PostalAddress
@@ -17,7 +19,7 @@ from services.customers.persistence.register import (
     fetch_settings,
     take_consent_numbers,
 )
-from services.customers.persistence.rows import contact_saved
+from services.customers.persistence.rows import contact_saved, customer_bans
 from shared.chassis.errors import Kind, Refusal, StaleVersion
 from shared.chassis.unit_of_work import UnitOfWork
 
@@ -110,8 +112,8 @@ async def change_attributes(
 
 async def tell_contact_bans(bans: Mapping[UUID, Bans], uow: UnitOfWork) -> int:
     """Number and record the bans of contacts; return the number that covers them all."""
-    first = await take_consent_numbers(uow.connection, len(bans))
     rows = await fetch_contacts(uow.connection, bans) if bans else {}
+    first = await take_consent_numbers(uow.connection, len(bans))
     for place, (contact_id, held) in enumerate(bans.items()):
         row = rows[contact_id]
         address = PostalAddress(row.street, row.postal_code, row.city, row.country)
@@ -136,14 +138,14 @@ async def ban_customer(customer_id: UUID, command: SetBans, uow: UnitOfWork) -> 
     chosen = command.chosen()
     if not chosen:
         return await consent_seq(uow.connection)
-    result = await uow.connection.execute(
+    await uow.connection.execute(
         text(
             """
             UPDATE customer SET ban_email = coalesce(CAST(:email AS boolean), ban_email),
                                 ban_sms = coalesce(CAST(:sms AS boolean), ban_sms),
                                 ban_post = coalesce(CAST(:post AS boolean), ban_post),
                                 version = version + 1, updated_at = :now
-            WHERE customer_id = :id RETURNING ban_email, ban_sms, ban_post
+            WHERE customer_id = :id
             """
         ),
         {
@@ -154,14 +156,14 @@ async def ban_customer(customer_id: UUID, command: SetBans, uow: UnitOfWork) -> 
             "now": uow.now,
         },
     )
-    held = result.one()
-    number = await take_consent_numbers(uow.connection, 1)
-    uow.record(
-        BansChanged(
-            consent_seq=number,
-            bans=Bans(email=held.ban_email, sms=held.ban_sms, post=held.ban_post),
-            customer_id=customer_id,
-        )
+    return await tell_customer_bans(await tell_customers([customer_id], uow), uow)
+
+
+async def tell_customer_bans(rows: Mapping[UUID, Row[Any]], uow: UnitOfWork) -> int:
+    """Number and record the bans of locked customers; return the number that covers them all."""
+    first = await take_consent_numbers(uow.connection, len(rows))
+    uow.record_all(
+        BansChanged(consent_seq=first + place, bans=customer_bans(row), customer_id=customer_id)
+        for place, (customer_id, row) in enumerate(rows.items())
     )
-    await tell_customers([customer_id], uow)
-    return number
+    return first + len(rows) - 1

@@ -1,11 +1,9 @@
 """Change a setting of the register, showing first what it would do (LS-23 to LS-30, LS-A3)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
-
-from sqlalchemy import text
 
 from services.customers.domain.bans import CHANNEL_OF, Bans, bans_of
 from services.customers.domain.relationship import Relationship
@@ -13,6 +11,7 @@ from services.customers.domain.settings import check_setting, start_rule
 from services.customers.handlers.change_bans import tell_contact_bans
 from services.customers.handlers.start_relationships import changed_starts, start_relationships
 from services.customers.persistence.contacts import with_any_attribute
+from services.customers.persistence.customers import customer_ids
 from services.customers.persistence.documents import first_documents, lock_customers
 from services.customers.persistence.register import (
     fetch_settings,
@@ -103,7 +102,7 @@ async def recompute_starts(uow: UnitOfWork, *, dry_run: bool) -> Effect:
     rule = start_rule(await fetch_settings(uow.connection, lock=True))
     effect = Effect()
     after: UUID | None = None
-    while ids := await _next_customers(uow, after):
+    while ids := await customer_ids(uow.connection, after=after, limit=CHUNK):
         after = ids[-1]
         rows = await lock_customers(uow.connection, ids)
         present = {one: relationship_of(row) for one, row in rows.items()}
@@ -128,15 +127,3 @@ def _changes(
         )
         for one, start in starts.items()
     ]
-
-
-async def _next_customers(uow: UnitOfWork, after: UUID | None) -> Sequence[UUID]:
-    result = await uow.connection.execute(
-        text(
-            "SELECT customer_id FROM customer "
-            "WHERE CAST(:after AS uuid) IS NULL OR customer_id > :after "
-            "ORDER BY customer_id LIMIT :chunk"
-        ),
-        {"after": after, "chunk": CHUNK},
-    )
-    return result.scalars().all()

@@ -167,3 +167,10 @@ def _(event: events.ConsentConfirmed) -> Publication:
         ),
         subject="consent",
     )
+
+
+@translate.register
+def _(event: events.ConsentBaselined) -> Publication:
+    return publication(
+        told.ConsentBaselined(after=event.after, through=event.through), subject="consent-baseline"
+    )

@@ -199,6 +199,21 @@ async def _with_postal_addresses(
     ]
 
 
+async def contact_ids(
+    connection: AsyncConnection, *, after: UUID | None, limit: int
+) -> Sequence[UUID]:
+    """Return the ids of the next contacts in the order of their ids."""
+    result = await connection.execute(
+        text(
+            "SELECT contact_id FROM contact "
+            "WHERE CAST(:after AS uuid) IS NULL OR contact_id > :after "
+            "ORDER BY contact_id LIMIT :limit"
+        ),
+        {"after": after, "limit": limit},
+    )
+    return result.scalars().all()
+
+
 async def list_contacts(
     connection: AsyncConnection, *, customer_id: UUID | None, after: UUID | None, limit: int
 ) -> Sequence[Row[Any]]:

@@ -176,6 +176,21 @@ async def fetch_references(
     return found
 
 
+async def customer_ids(
+    connection: AsyncConnection, *, after: UUID | None, limit: int
+) -> Sequence[UUID]:
+    """Return the ids of the next customers in the order of their ids."""
+    result = await connection.execute(
+        text(
+            "SELECT customer_id FROM customer "
+            "WHERE CAST(:after AS uuid) IS NULL OR customer_id > :after "
+            "ORDER BY customer_id LIMIT :limit"
+        ),
+        {"after": after, "limit": limit},
+    )
+    return result.scalars().all()
+
+
 async def list_customers(
     connection: AsyncConnection, *, after: UUID | None, limit: int
 ) -> Sequence[Row[Any]]:

@@ -51,6 +51,15 @@ async def consent_seq(connection: AsyncConnection) -> int:
     return int((await connection.execute(text("SELECT seq FROM consent_counter"))).scalar_one())
 
 
+async def raise_consent_seq(connection: AsyncConnection, least: int) -> int:
+    """Let consent numbers go on above `least`; return the number of the latest change of bans."""
+    result = await connection.execute(
+        text("UPDATE consent_counter SET seq = greatest(seq, :least) RETURNING seq"),
+        {"least": least},
+    )
+    return int(result.scalar_one())
+
+
 async def list_attributes(connection: AsyncConnection) -> Sequence[Row[Any]]:
     """Return all contact attributes with their group, by number."""
     result = await connection.execute(

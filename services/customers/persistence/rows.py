@@ -23,6 +23,11 @@ def relationship_of(row: Row[Any]) -> Relationship | None:
     )
 
 
+def customer_bans(row: Row[Any]) -> Bans:
+    """Return the bans that a customer's row holds."""
+    return Bans(email=row.ban_email, sms=row.ban_sms, post=row.ban_post)
+
+
 def customer_saved(row: Row[Any]) -> CustomerSaved:
     """Return a customer's whole state as the fact that it was saved."""
     return CustomerSaved(
@@ -33,7 +38,7 @@ def customer_saved(row: Row[Any]) -> CustomerSaved:
         business_id=row.business_id,
         email=row.email,
         relationship=relationship_of(row),
-        bans=Bans(email=row.ban_email, sms=row.ban_sms, post=row.ban_post),
+        bans=customer_bans(row),
     )
 
 

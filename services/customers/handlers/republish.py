@@ -1,0 +1,95 @@
+"""Tell the whole state anew, for a listener whose database is new, lost or set back."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from services.customers.domain.bans import bans_of
+from services.customers.domain.events import AttributeSaved, ConsentBaselined
+from services.customers.handlers.change_bans import tell_contact_bans, tell_customer_bans
+from services.customers.handlers.install_defaults import install_defaults
+from services.customers.handlers.start_relationships import tell_customers
+from services.customers.persistence.contacts import contact_ids, fetch_contacts, lock_contacts
+from services.customers.persistence.customers import customer_ids
+from services.customers.persistence.documents import lock_customers
+from services.customers.persistence.register import (
+    consent_seq,
+    fetch_settings,
+    list_attributes,
+    raise_consent_seq,
+)
+from services.customers.persistence.rows import contact_saved
+from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
+
+CHUNK = 1000
+
+Progress = Callable[[int, int], None]
+"""Called with how many customers and contacts are told, and of how many."""
+
+
+async def republish(
+    units: UnitOfWorkFactory, progress: Progress, *, chunk: int = CHUNK, above: int = 0
+) -> ConsentBaselined:
+    """
+    Tell every attribute, customer and contact at its present version, with bans newly numbered.
+
+    The baseline at the end says which consent numbers these are; all are higher than `above`. Each
+    chunk is a unit of work of its own, so the service may run meanwhile. If this is interrupted the
+    baseline is missing, and listeners that need it stay closed: run it again, from the start.
+    """
+    async with units() as unit:
+        await install_defaults(unit)
+        after = await raise_consent_seq(unit.connection, above)
+        total = (await unit.connection.execute(_COUNT)).scalar_one()
+        unit.record_all(
+            AttributeSaved(row.attribute_id, row.version, row.number, row.title)
+            for row in await list_attributes(unit.connection)
+        )
+    told = 0
+    for ids_after, tell in ((customer_ids, _tell_customers), (contact_ids, _tell_contacts)):
+        async for count in _by_chunks(units, ids_after, tell, chunk):
+            told += count
+            progress(told, max(told, total))
+    async with units() as unit:
+        baseline = ConsentBaselined(after, through=await consent_seq(unit.connection))
+        unit.record(baseline)
+    return baseline
+
+
+async def _by_chunks(
+    units: UnitOfWorkFactory,
+    ids_after: Callable[..., Awaitable[Sequence[UUID]]],
+    tell: Callable[[Sequence[UUID], UnitOfWork], Awaitable[Any]],
+    chunk: int,
+) -> AsyncIterator[int]:
+    last: UUID | None = None
+    while True:
+        async with units() as unit:
+            ids = await ids_after(unit.connection, after=last, limit=chunk)
+            if ids:
+                await tell(ids, unit)
+        if not ids:
+            return
+        last = ids[-1]
+        yield len(ids)
+
+
+# Both lock as those who change bans do: settings, then rows, then the counter. So nobody waits in a
+# ring, and a change is either read here or has a higher number than what is told here.
+async def _tell_customers(ids: Sequence[UUID], uow: UnitOfWork) -> None:
+    locked = await lock_customers(uow.connection, ids)
+    await tell_customer_bans(await tell_customers(locked, uow), uow)
+
+
+async def _tell_contacts(ids: Sequence[UUID], uow: UnitOfWork) -> None:
+    settings = await fetch_settings(uow.connection, lock=True)
+    locked = await lock_contacts(uow.connection, ids)
+    rows = await fetch_contacts(uow.connection, locked)
+    uow.record_all(contact_saved(row) for row in rows.values())
+    bans = {one: bans_of(attributes, settings) for one, (_, attributes) in locked.items()}
+    await tell_contact_bans(bans, uow)
+
+
+_COUNT = text("SELECT (SELECT count(*) FROM customer) + (SELECT count(*) FROM contact)")
