@@ -59,8 +59,10 @@ def said(result: Result) -> str:
 
 @pytest.mark.parametrize(
     "command",
-    ["", "up", "demo", "serve", "migrate", "republish", "topology", "schemas", "erp", "parked"]
-    + ["erp publish", *(f"parked {one}" for one in ("list", "show", "redrive"))],
+    [
+        *("", "up", "demo", "serve", "migrate", "republish", "topology", "schemas", "erp"),
+        *("erp publish", "parked", "parked list", "parked show", "parked redrive"),
+    ],
 )
 def test_every_command_explains_itself(suhde: Suhde, command: str) -> None:
     result = suhde(*command.split(), "--help")
