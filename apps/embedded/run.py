@@ -43,7 +43,7 @@ def run(data: Path, *, port: int, then: Then | None, phone_region: str, console:
         try:
             return process.run(_serve(base_url, data, port, then, phone_region, console))
         except KeyboardInterrupt:
-            # The server has stopped everything in order before it passes the signal on.
+            # Ctrl-C before the server listens to signals; nothing has begun yet.
             return 0
 
 

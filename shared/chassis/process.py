@@ -37,9 +37,12 @@ class _Server(uvicorn.Server):
     """Uvicorn, which starts the watchdog when it is asked to stop."""
 
     def handle_exit(self, sig: int, frame: object) -> None:
-        """Stop gracefully; end hard if that takes too long."""
+        """Stop gracefully, at a second Ctrl-C without grace; end hard if that takes too long."""
         start_watchdog()
-        super().handle_exit(sig, frame)  # type: ignore[arg-type]
+        # Uvicorn's own would raise the signal once more after the stop: the process would die of
+        # it, without our exit code and before whoever runs us has cleaned up.
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
 
 
 def start_watchdog(seconds: float = EXIT_WITHIN_SECONDS) -> None:

@@ -124,6 +124,7 @@ class Service:
         if self._tasks:
             _, unfinished = await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
             for task in unfinished:
+                log.warning("work_cut_off", service=self.name, task=task.get_name())
                 task.cancel()
             if unfinished:
                 await asyncio.wait(unfinished, timeout=1.0)
