@@ -76,7 +76,7 @@ async def _greet(embedded: Embedded, address: str, then: Then | None, console: C
             await then(client, embedded, address)
     console.print(
         f"""
-Suhde runs at {address}   (API: {address}/docs)
+Suhde runs at {address}   (API: {address}/openapi.json)
 Its key:      export SUHDE_KEY={key}
 
   curl -s -H "Authorization: Bearer $SUHDE_KEY" {address}/v1/customers?limit=3

@@ -32,7 +32,13 @@ def create_app(
         await bus.stop()
 
     app = FastAPI(
-        title=title, version=version, lifespan=lifespan, redoc_url=None, openapi_url="/openapi.json"
+        title=title,
+        version=version,
+        lifespan=lifespan,
+        openapi_url="/openapi.json",
+        # The framework's pages load their scripts from the internet; a laptop may not have it.
+        docs_url=None,
+        redoc_url=None,
     )
     app.add_middleware(BodyLimitMiddleware)
     install_problems(app)

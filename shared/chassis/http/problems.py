@@ -115,7 +115,7 @@ async def _http(_: Request, error: Exception) -> JSONResponse:
         error.status_code,
         slug,
         str(error.detail),
-        "See /docs for the routes, methods and bodies there are.",
+        "See /openapi.json for the routes, methods and bodies there are.",
         error.headers,
     )
 

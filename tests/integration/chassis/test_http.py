@@ -262,6 +262,15 @@ async def test_every_error_is_a_problem(edge: Edge) -> None:
         assert answer.status_code in (400, 422)
 
 
+async def test_the_api_is_described_without_a_page_that_needs_the_internet(edge: Edge) -> None:
+    described = await edge.client.get("/openapi.json")
+    assert "/v1/things" in described.json()["paths"]
+    for page in ("/docs", "/redoc", "/docs/oauth2-redirect"):
+        answer = await edge.client.get(page)
+        assert slug(answer, 404)
+        assert "/openapi.json" in answer.json()["remedy"]
+
+
 async def test_ready_tells_the_truth_and_live_only_its_own(edge: Edge) -> None:
     assert (await edge.client.get("/health/live")).status_code == 200
     await edge.bus.stop()
