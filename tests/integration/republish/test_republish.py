@@ -4,7 +4,7 @@ import asyncio
 import os
 import random
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from services.customers.handlers.change_bans import SetBans, ban_contact, ban_customer
+from services.customers.handlers.change_setting import change_setting
 from services.customers.handlers.republish import republish
 from shared.chassis.messages import Incoming
 from shared.chassis.service import Service
@@ -214,11 +215,35 @@ async def test_a_ban_set_between_two_chunks_is_told_and_waited_for(
             assert await bans_at(rig) == await true_bans(customers)
 
 
-@pytest.mark.requirement("LS-26")
+def _of_contact(found: list[dict[str, Any]], unit: UnitOfWork) -> Awaitable[Any]:
+    return ban_contact(UUID(found[3]["contact_id"]), SetBans(post=True), unit)
+
+
+def _of_customer(found: list[dict[str, Any]], unit: UnitOfWork) -> Awaitable[Any]:
+    firm = UUID(found[2]["customers"][0]["customer_id"])
+    return ban_customer(firm, SetBans(sms=False, post=True), unit)
+
+
+def _of_setting(found: list[dict[str, Any]], unit: UnitOfWork) -> Awaitable[Any]:
+    return change_setting("NO_EMAIL", None, unit, expected=1, dry_run=False)
+
+
+@pytest.mark.requirement("LS-26", "LS-27")
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [(_of_customer, 2), (_of_contact, 4), (_of_setting, 4), (_of_contact, 5)],
+    ids=["customer", "contact", "setting", "before the baseline"],
+)
 async def test_a_change_of_bans_under_way_is_waited_for(
-    customers: Service, api: httpx.AsyncClient, postgres: Postgres
+    customers: Service,
+    api: httpx.AsyncClient,
+    postgres: Postgres,
+    change: Callable[[list[dict[str, Any]], UnitOfWork], Awaitable[Any]],
+    place: int,
 ) -> None:
     found = await people(api)
+    opened = 0
+    changing: list[asyncio.Task[None]] = []
 
     async def is_stopped() -> bool:
         async with customers.engine.connect() as connection:
@@ -228,23 +253,34 @@ async def test_a_change_of_bans_under_way_is_waited_for(
                     "WHERE datname = current_database() AND wait_event_type = 'Lock'"
                 )
             )
-            return bool(waiting.scalar_one())
+            return bool(waiting.scalar_one()) or opened > place
 
-    for change in (
-        lambda unit: ban_contact(UUID(found[3]["contact_id"]), SetBans(post=True), unit),
-        lambda unit: ban_customer(
-            UUID(found[2]["customers"][0]["customer_id"]), SetBans(sms=False, post=True), unit
-        ),
-    ):
+    @asynccontextmanager
+    async def units() -> AsyncIterator[UnitOfWork]:
+        nonlocal opened
+        opened += 1
+        if opened == place:
+            begun = asyncio.Event()
+
+            async def under_way() -> None:
+                async with customers.units() as unit:
+                    await change(found, unit)
+                    begun.set()
+                    await eventually(is_stopped)
+
+            changing.append(asyncio.create_task(under_way()))
+            await begun.wait()
         async with customers.units() as unit:
-            await change(unit)
-            task = asyncio.create_task(told_anew(customers))
-            await eventually(is_stopped)
-        baseline, messages = await task
-        async with open_rig(postgres) as rig:
-            await rig.take(*messages)
-            assert await is_fresh(rig, least=baseline.after)
-            assert await bans_at(rig) == await true_bans(customers)
+            yield unit
+
+    before = await last_told(customers)
+    baseline = await republish(units, lambda told, total: None)  # type: ignore[arg-type]
+    await asyncio.gather(*changing)
+    messages = await told_to_mailing(customers, since=before)
+    async with open_rig(postgres) as rig:
+        await rig.take(*messages)
+        assert await is_fresh(rig, least=baseline.after)
+        assert await bans_at(rig) == await true_bans(customers)
 
 
 @pytest.mark.requirement("LS-26")
