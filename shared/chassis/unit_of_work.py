@@ -24,6 +24,7 @@ class UnitOfWork:
     def __init__(self, connection: AsyncConnection, now: datetime) -> None:
         self.connection = connection
         self.now = now
+        # Known where one command has caused all events of the unit; never for a batch of messages.
         self.correlation_id: str | None = None
         self._recorded: list[RecordedEvent] = []
         self._released: set[str] = set()

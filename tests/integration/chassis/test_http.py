@@ -201,6 +201,15 @@ async def test_a_key_must_be_usable(edge: Edge, key: str) -> None:
     assert slug(await edge.post({"id": "a"}, key=key), 422) == "idempotency_key_invalid"
 
 
+async def test_the_correlation_id_of_a_command_goes_with_its_events(edge: Edge) -> None:
+    headers = {"Idempotency-Key": "c1", "X-Correlation-Id": "call-17"}
+    answer = await edge.client.post("/v1/things", json={"id": "c"}, headers=headers)
+    assert answer.status_code == 201
+    async with edge.service.engine.connect() as connection:
+        rows = await connection.execute(text("SELECT subject, correlation_id FROM outbox"))
+        assert [tuple(row) for row in rows] == [("c", "call-17")]
+
+
 async def test_a_failed_attempt_leaves_no_trace(edge: Edge) -> None:
     answer = await edge.post({"id": "a", "value": "refused"}, key="k1")
     assert slug(answer, 422) == "invalid_field"
