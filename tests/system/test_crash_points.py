@@ -34,6 +34,12 @@ CRASH_POINTS = (
     "relay.published",
     "relay.marked",
 )
+# At the second passage something has gone well before. The very first one, and a later one, for a
+# step before a commit of the inbox and one between the broker and a mark.
+CASES = (
+    *((point, 2) for point in CRASH_POINTS),
+    *((point, hit) for point in ("inbox.before-commit", "relay.published") for hit in (1, 3)),
+)
 CUSTOMERS = 20
 
 
@@ -67,8 +73,8 @@ async def test_a_kill_at_any_step_loses_and_doubles_nothing(
     await other.start()
     expected: dict[str, str] = {}
 
-    for case, point in enumerate(CRASH_POINTS):
-        await deployed[victim].start(crash_point=point, hit=2)
+    for case, (point, hit) in enumerate(CASES):
+        await deployed[victim].start(crash_point=point, hit=hit)
         events = []
         for number in range(CUSTOMERS):
             ref, day = f"{case}-{number}", f"20{10 + case}-01-{number + 1:02}"
