@@ -213,7 +213,9 @@ async def _save_contacts(
         for message, customer_id in saved
         for contact in message.data.contacts
     }
-    await contact_store.place_contacts(uow.connection, sorted(places, key=lambda one: one[:2]))
+    placed = await contact_store.place_contacts(
+        uow.connection, sorted(places, key=lambda one: one[:2])
+    )
     settings = await fetch_settings(uow.connection, lock=True)
     attributes: dict[UUID, tuple[set[int], set[int]]] = {}
     for key in told:
@@ -222,6 +224,12 @@ async def _save_contacts(
         attributes[ids[key]] = (before, before | numbers)
     await change_attributes(attributes, uow, settings=settings)
     quiet = {one for one, (before, after) in attributes.items() if before == after}
+    # Listeners take over a contact by its version: places alone make it another one too.
+    merely_placed = (placed & quiet & locked.keys()) - moved
+    if merely_placed:
+        await contact_store.set_attributes(
+            uow.connection, {one: locked[one][1] for one in merely_placed}, now=uow.now
+        )
     stored = await contact_store.fetch_contacts(uow.connection, quiet)
     uow.record_all(contact_saved(row) for row in stored.values())
     carried = {

@@ -80,17 +80,19 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
 
 async def place_contacts(
     connection: AsyncConnection, places: Sequence[tuple[UUID, UUID, str | None]]
-) -> None:
-    """Make contacts belong to customers: (contact, customer, role)."""
-    await connection.execute(
+) -> set[UUID]:
+    """Make contacts belong to customers: (contact, customer, role); return whose places changed."""
+    result = await connection.execute(
         text(
             """
             INSERT INTO contact_customer (contact_id, customer_id, role)
             SELECT contact_id, customer_id, role
             FROM unnest(CAST(:contacts AS uuid[]), CAST(:customers AS uuid[]),
                         CAST(:roles AS text[])) AS new (contact_id, customer_id, role)
-            ON CONFLICT (contact_id, customer_id) DO UPDATE
-            SET role = coalesce(excluded.role, contact_customer.role)
+            ON CONFLICT (contact_id, customer_id) DO UPDATE SET role = excluded.role
+            WHERE excluded.role IS NOT NULL
+              AND contact_customer.role IS DISTINCT FROM excluded.role
+            RETURNING contact_id
             """
         ),
         {
@@ -99,6 +101,7 @@ async def place_contacts(
             "roles": [role for _, _, role in places],
         },
     )
+    return set(result.scalars())
 
 
 async def clear_places(connection: AsyncConnection, contact_id: UUID) -> None:

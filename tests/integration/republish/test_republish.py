@@ -21,7 +21,7 @@ from shared.chassis.service import Service
 from shared.chassis.testing.servers import Postgres
 from shared.chassis.testing.waiting import eventually
 from shared.chassis.unit_of_work import UnitOfWork
-from tests.integration.customers.erp import told
+from tests.integration.customers.erp import customer, send, told
 from tests.integration.mailing.rig import open_rig
 from tests.integration.republish.world import (
     BANS,
@@ -374,3 +374,22 @@ async def test_the_command_tells_anew_and_says_what_comes_next(
         await rig.take(*await told_to_mailing(customers, since=before))
         assert await is_fresh(rig, least=100)
         assert await bans_at(rig) == await true_bans(customers)
+
+
+@pytest.mark.requirement("LS-21", "LS-A6")
+async def test_a_contact_that_an_erp_places_at_another_customer_is_placed_at_mailing(
+    customers: Service, postgres: Postgres
+) -> None:
+    person = {"contact_ref": "p", "first_name": "Ann", "email": "ann@example.com"}
+    async with open_rig(postgres) as rig:
+        for ref in ("A", "B", "B"):
+            await send(customers, [customer(ref, contacts=[person])])
+            await rig.take(*await told_to_mailing(customers))
+        _, messages = await told_anew(customers)
+        assert await rig.one("SELECT count(*) FROM contact_customer") == 2
+    async with open_rig(postgres) as rig:
+        await rig.take(*messages)
+        assert await rig.rows(
+            "SELECT version, count(*) FROM contact JOIN contact_customer USING (contact_id) "
+            "GROUP BY version"
+        ) == [(2, 2)]
