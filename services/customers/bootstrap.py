@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from services.customers.api.contacts import contacts_router
 from services.customers.api.customers import customers_router
 from services.customers.api.erp_events import erp_router
+from services.customers.api.lists import lists_routers
 from services.customers.api.register import register_router
 from services.customers.handlers.install_defaults import install_defaults
 from services.customers.messaging.publications import SOURCE, translate
@@ -63,6 +64,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             customers_router(units),
             contacts_router(units, region=settings.phone_region),
             register_router(units),
+            *lists_routers(units),
             erp_router(inbox),
         ],
         versions=VERSIONS,

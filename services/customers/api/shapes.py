@@ -10,14 +10,15 @@ from sqlalchemy.engine import Row
 from services.customers.domain.contact_data import PostalAddress
 
 
-def _storable(value: str) -> str:
+def storable(value: str) -> str:
+    """Refuse text that the database cannot hold."""
     if "\x00" in value:
         raise ValueError("holds a NUL character; remove it")
     return value
 
 
-Name = Annotated[str, Field(max_length=200), AfterValidator(_storable)]
-Required = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_storable)]
+Name = Annotated[str, Field(max_length=200), AfterValidator(storable)]
+Required = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(storable)]
 AttributeNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
@@ -214,36 +215,6 @@ class BansAnswer(BaseModel):
 
     fence: str = "accepted"
     consent_seq: int
-
-
-class AttributeInput(Input):
-    """A contact attribute; the number is the next free one if left out."""
-
-    title: Required
-    number: AttributeNumber | None = None
-    group_id: UUID | None = None
-
-
-class AttributeOutput(BaseModel):
-    """A contact attribute."""
-
-    attribute_id: UUID
-    number: int
-    title: str
-    group_id: UUID | None
-
-
-class GroupInput(Input):
-    """A group of contact attributes, such as the bans."""
-
-    title: Required
-
-
-class GroupOutput(BaseModel):
-    """A group of contact attributes."""
-
-    group_id: UUID
-    title: str
 
 
 class SettingInput(Input):

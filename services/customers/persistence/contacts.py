@@ -10,6 +10,7 @@ from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.customers.domain.contact_data import PostalAddress
+from services.customers.persistence.lists import JSON_COLUMNS, classified
 
 FIELDS = (
     "first_name",
@@ -23,9 +24,10 @@ FIELDS = (
     "country",
     "language",
 )
-_WITH_CUSTOMERS = """
+_WITH_CUSTOMERS = f"""
     contact.contact_id, contact.version, first_name, last_name, email, mobile, phone, street,
-    postal_code, city, country, language, attributes, created_at, updated_at,
+    postal_code, city, country, language, attributes, classifications, attribute_values,
+    {classified("contact")}, created_at, updated_at, deleted_at,
     (SELECT array_agg(place.customer_id ORDER BY place.customer_id) FROM contact_customer AS place
      WHERE place.contact_id = contact.contact_id) AS customer_ids,
     (SELECT array_agg(place.role ORDER BY place.customer_id) FROM contact_customer AS place
@@ -113,7 +115,9 @@ async def fetch_contacts(
 ) -> dict[UUID, Row[Any]]:
     """Return the rows of these contacts with their customers, by id."""
     result = await connection.execute(
-        text(f"SELECT {_WITH_CUSTOMERS} FROM contact WHERE contact_id = ANY(CAST(:ids AS uuid[]))"),
+        text(
+            f"SELECT {_WITH_CUSTOMERS} FROM contact WHERE contact_id = ANY(CAST(:ids AS uuid[]))"
+        ).columns(**JSON_COLUMNS),
         {"ids": list(contact_ids)},
     )
     return {row.contact_id: row for row in result}
@@ -222,13 +226,13 @@ async def list_contacts(
         text(
             f"""
             SELECT {_WITH_CUSTOMERS} FROM contact
-            WHERE (CAST(:after AS uuid) IS NULL OR contact_id > :after)
+            WHERE deleted_at IS NULL AND (CAST(:after AS uuid) IS NULL OR contact_id > :after)
               AND (CAST(:customer AS uuid) IS NULL OR EXISTS (
                    SELECT FROM contact_customer AS place
                    WHERE place.contact_id = contact.contact_id AND place.customer_id = :customer))
             ORDER BY contact_id LIMIT :limit
             """
-        ),
+        ).columns(**JSON_COLUMNS),
         {"after": after, "limit": limit, "customer": customer_id},
     )
     return result.all()

@@ -9,11 +9,15 @@ from sqlalchemy import text
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.customers.domain.lists import CUSTOMER_STATUS
 from services.customers.domain.relationship import Relationship
+from services.customers.persistence.lists import JSON_COLUMNS, classified, default_key
 
-COLUMNS = """customer_id, version, number, name, business_id, email, ban_email, ban_sms, ban_post,
-             started_on, start_source, start_document_source, start_document_id, start_recorded_at,
-             start_decided_at, created_at, updated_at"""
+COLUMNS = f"""customer_id, version, number, name, business_id, email, phone, headcount,
+              classifications, {classified("customer")}, attribute_values, ended_on, ban_email,
+              ban_sms, ban_post, started_on, start_source, start_document_source,
+              start_document_id, start_recorded_at, start_decided_at, created_at, updated_at,
+              deleted_at"""
 
 
 async def next_numbers(
@@ -41,16 +45,21 @@ async def next_numbers(
 async def insert_customers(
     connection: AsyncConnection, rows: Sequence[Mapping[str, Any]], *, now: datetime
 ) -> None:
-    """Insert new customers: customer_id, number, name, business_id, email."""
+    """Insert new customers: customer_id, number, name, business_id, email, phone, headcount.
+
+    Each gets the default status; a number or business id that a live customer has raises.
+    """
     await connection.execute(
         text(
             """
-            INSERT INTO customer (customer_id, version, number, name, business_id, email,
-                                  created_at, updated_at)
-            SELECT id, 1, number, name, business_id, email, :now, :now
+            INSERT INTO customer (customer_id, version, number, name, business_id, email, phone,
+                                  headcount, classifications, created_at, updated_at)
+            SELECT id, 1, number, name, business_id, email, phone, headcount,
+                   array_remove(ARRAY[CAST(:status AS int)], NULL), :now, :now
             FROM unnest(CAST(:ids AS uuid[]), CAST(:numbers AS text[]), CAST(:names AS text[]),
-                        CAST(:business_ids AS text[]), CAST(:emails AS text[]))
-                 AS new (id, number, name, business_id, email)
+                        CAST(:business_ids AS text[]), CAST(:emails AS text[]),
+                        CAST(:phones AS text[]), CAST(:headcounts AS int[]))
+                 AS new (id, number, name, business_id, email, phone, headcount)
             """
         ),
         {
@@ -59,6 +68,9 @@ async def insert_customers(
             "names": [row["name"] for row in rows],
             "business_ids": [row["business_id"] for row in rows],
             "emails": [row["email"] for row in rows],
+            "phones": [row.get("phone") for row in rows],
+            "headcounts": [row.get("headcount") for row in rows],
+            "status": await default_key(connection, CUSTOMER_STATUS),
             "now": now,
         },
     )
@@ -153,7 +165,9 @@ async def fetch_customers(
 ) -> dict[UUID, Row[Any]]:
     """Return the rows of these customers, by id."""
     result = await connection.execute(
-        text(f"SELECT {COLUMNS} FROM customer WHERE customer_id = ANY(CAST(:ids AS uuid[]))"),
+        text(
+            f"SELECT {COLUMNS} FROM customer WHERE customer_id = ANY(CAST(:ids AS uuid[]))"
+        ).columns(**JSON_COLUMNS),
         {"ids": list(customer_ids)},
     )
     return {row.customer_id: row for row in result}
@@ -199,10 +213,10 @@ async def list_customers(
         text(
             f"""
             SELECT {COLUMNS} FROM customer
-            WHERE CAST(:after AS uuid) IS NULL OR customer_id > :after
+            WHERE deleted_at IS NULL AND (CAST(:after AS uuid) IS NULL OR customer_id > :after)
             ORDER BY customer_id LIMIT :limit
             """
-        ),
+        ).columns(**JSON_COLUMNS),
         {"after": after, "limit": limit},
     )
     return result.all()
