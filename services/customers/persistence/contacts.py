@@ -10,7 +10,7 @@ from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.customers.domain.contact_data import PostalAddress
-from services.customers.persistence.lists import JSON_COLUMNS, classified
+from services.customers.persistence.lists import classified
 
 FIELDS = (
     "first_name",
@@ -115,9 +115,7 @@ async def fetch_contacts(
 ) -> dict[UUID, Row[Any]]:
     """Return the rows of these contacts with their customers, by id."""
     result = await connection.execute(
-        text(
-            f"SELECT {_WITH_CUSTOMERS} FROM contact WHERE contact_id = ANY(CAST(:ids AS uuid[]))"
-        ).columns(**JSON_COLUMNS),
+        text(f"SELECT {_WITH_CUSTOMERS} FROM contact WHERE contact_id = ANY(CAST(:ids AS uuid[]))"),
         {"ids": list(contact_ids)},
     )
     return {row.contact_id: row for row in result}
@@ -232,7 +230,7 @@ async def list_contacts(
                    WHERE place.contact_id = contact.contact_id AND place.customer_id = :customer))
             ORDER BY contact_id LIMIT :limit
             """
-        ).columns(**JSON_COLUMNS),
+        ),
         {"after": after, "limit": limit, "customer": customer_id},
     )
     return result.all()

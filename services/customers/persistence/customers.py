@@ -1,7 +1,7 @@
 """Statements on customers."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.customers.domain.lists import CUSTOMER_STATUS
 from services.customers.domain.relationship import Relationship
-from services.customers.persistence.lists import JSON_COLUMNS, classified, default_key
+from services.customers.persistence.lists import classified, default_key
 
 COLUMNS = f"""customer_id, version, number, name, business_id, email, phone, headcount,
               classifications, {classified("customer")}, attribute_values, ended_on, ban_email,
@@ -68,8 +68,8 @@ async def insert_customers(
             "names": [row["name"] for row in rows],
             "business_ids": [row["business_id"] for row in rows],
             "emails": [row["email"] for row in rows],
-            "phones": [row.get("phone") for row in rows],
-            "headcounts": [row.get("headcount") for row in rows],
+            "phones": [row["phone"] for row in rows],
+            "headcounts": [row["headcount"] for row in rows],
             "status": await default_key(connection, CUSTOMER_STATUS),
             "now": now,
         },
@@ -79,18 +79,21 @@ async def insert_customers(
 async def update_customers(
     connection: AsyncConnection, rows: Sequence[Mapping[str, Any]], *, now: datetime
 ) -> None:
-    """Change name, business_id and email of customers that differ from what is given."""
+    """Change what of customers differs from what is given: the fields of `insert_customers`."""
     await connection.execute(
         text(
             """
             UPDATE customer SET name = new.name, business_id = new.business_id, email = new.email,
+                                phone = new.phone, headcount = new.headcount,
                                 version = customer.version + 1, updated_at = :now
             FROM unnest(CAST(:ids AS uuid[]), CAST(:names AS text[]),
-                        CAST(:business_ids AS text[]), CAST(:emails AS text[]))
-                 AS new (id, name, business_id, email)
+                        CAST(:business_ids AS text[]), CAST(:emails AS text[]),
+                        CAST(:phones AS text[]), CAST(:headcounts AS int[]))
+                 AS new (id, name, business_id, email, phone, headcount)
             WHERE customer.customer_id = new.id
-              AND (customer.name, customer.business_id, customer.email)
-                  IS DISTINCT FROM (new.name, new.business_id, new.email)
+              AND (customer.name, customer.business_id, customer.email, customer.phone,
+                   customer.headcount)
+                  IS DISTINCT FROM (new.name, new.business_id, new.email, new.phone, new.headcount)
             """
         ),
         {
@@ -98,6 +101,8 @@ async def update_customers(
             "names": [row["name"] for row in rows],
             "business_ids": [row["business_id"] for row in rows],
             "emails": [row["email"] for row in rows],
+            "phones": [row["phone"] for row in rows],
+            "headcounts": [row["headcount"] for row in rows],
             "now": now,
         },
     )
@@ -160,14 +165,38 @@ async def set_relationships(
     )
 
 
+async def set_classifications(
+    connection: AsyncConnection,
+    changes: Mapping[UUID, tuple[Collection[int], date | None]],
+    *,
+    now: datetime,
+) -> None:
+    """Replace the keys that customers hold and the day their relationship ended."""
+    await connection.execute(
+        text(
+            """
+            UPDATE customer SET classifications = CAST(string_to_array(new.keys, ',') AS int[]),
+                                ended_on = new.ended_on, version = version + 1, updated_at = :now
+            FROM unnest(CAST(:ids AS uuid[]), CAST(:keys AS text[]), CAST(:days AS date[]))
+                 AS new (id, keys, ended_on)
+            WHERE customer.customer_id = new.id
+            """
+        ),
+        {
+            "ids": list(changes),
+            "keys": [",".join(map(str, sorted(keys))) for keys, _ in changes.values()],
+            "days": [ended_on for _, ended_on in changes.values()],
+            "now": now,
+        },
+    )
+
+
 async def fetch_customers(
     connection: AsyncConnection, customer_ids: Collection[UUID]
 ) -> dict[UUID, Row[Any]]:
     """Return the rows of these customers, by id."""
     result = await connection.execute(
-        text(
-            f"SELECT {COLUMNS} FROM customer WHERE customer_id = ANY(CAST(:ids AS uuid[]))"
-        ).columns(**JSON_COLUMNS),
+        text(f"SELECT {COLUMNS} FROM customer WHERE customer_id = ANY(CAST(:ids AS uuid[]))"),
         {"ids": list(customer_ids)},
     )
     return {row.customer_id: row for row in result}
@@ -216,7 +245,7 @@ async def list_customers(
             WHERE deleted_at IS NULL AND (CAST(:after AS uuid) IS NULL OR customer_id > :after)
             ORDER BY customer_id LIMIT :limit
             """
-        ).columns(**JSON_COLUMNS),
+        ),
         {"after": after, "limit": limit},
     )
     return result.all()

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -36,10 +35,6 @@ def holders_of(definition: ListDefinition) -> list[Holder]:
         return [CONTACT_ATTRIBUTES]
     held = [CUSTOMERS] if definition.held_by_customers else []
     return held + ([CONTACTS] if definition.held_by_contacts else [])
-
-
-JSON_COLUMNS = {"classified": JSONB, "attribute_values": JSONB}
-"""Columns that come as JSON, for the statements that select them."""
 
 
 def classified(table: str) -> str:
@@ -94,7 +89,7 @@ async def list_values(
             WHERE value.list = :list AND (:archived OR value.archived_at IS NULL)
             ORDER BY value.position, lower(value.title), value.number
             """
-        ).columns(**_JSON),
+        ),
         {"list": name, "archived": archived},
     )
     return result.all()
@@ -112,9 +107,7 @@ async def find_value(
     """Return one value of a list, locked against being held or changed if asked; None if none."""
     mode = "FOR UPDATE OF value" if lock else ""
     result = await connection.execute(
-        text(f"{_VALUES} WHERE value.list = :list AND value.number = :number {mode}").columns(
-            **_JSON
-        ),
+        text(f"{_VALUES} WHERE value.list = :list AND value.number = :number {mode}"),
         {"list": name, "number": number},
     )
     return result.one_or_none()
@@ -132,7 +125,7 @@ async def find_values(
               ON wanted.list = value.list AND wanted.number = value.number
             ORDER BY value.key FOR KEY SHARE OF value
             """
-        ).columns(**_JSON),
+        ),
         {"lists": [name for name, _ in wanted], "numbers": [number for _, number in wanted]},
     )
     return {(row.list, row.number): row for row in result}
@@ -141,10 +134,19 @@ async def find_values(
 async def values_of(connection: AsyncConnection, keys: Collection[int]) -> dict[int, Row[Any]]:
     """Return the values of these keys."""
     result = await connection.execute(
-        text(f"{_VALUES} WHERE value.key = ANY(CAST(:keys AS int[]))").columns(**_JSON),
+        text(f"{_VALUES} WHERE value.key = ANY(CAST(:keys AS int[]))"),
         {"keys": list(keys)},
     )
     return {row.key: row for row in result}
+
+
+async def keys_by_list(connection: AsyncConnection, names: Collection[str]) -> Sequence[Row[Any]]:
+    """Return list, key and facts of all values of these lists."""
+    result = await connection.execute(
+        text("SELECT list, key, facts FROM list_value WHERE list = ANY(CAST(:names AS text[]))"),
+        {"names": sorted(names)},
+    )
+    return result.all()
 
 
 async def default_key(connection: AsyncConnection, name: str) -> int | None:
@@ -365,7 +367,6 @@ async def delete_value(connection: AsyncConnection, key: int) -> None:
     await connection.execute(text("DELETE FROM list_value WHERE key = :key"), {"key": key})
 
 
-_JSON = {"titles": JSONB, "facts": JSONB}
 _VALUES = """
     SELECT value.value_id, value.key, value.list, value.number, value.version, value.title,
            value.titles, value.position, value.parent, value.members, value.facts,
