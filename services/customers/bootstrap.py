@@ -7,8 +7,10 @@ from zoneinfo import ZoneInfo
 from services.customers.api.contacts import contacts_router
 from services.customers.api.customers import customers_router
 from services.customers.api.erp_events import erp_router
+from services.customers.api.lists import lists_routers
 from services.customers.api.register import register_router
 from services.customers.handlers.install_defaults import install_defaults
+from services.customers.handlers.save_customer import Here
 from services.customers.messaging.publications import SOURCE, translate
 from services.customers.messaging.subscribers import subscriptions
 from services.customers.persistence.tables import metadata
@@ -36,7 +38,8 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
     )
     units = UnitOfWorkFactory(engine, clock, translate)
     inbox = Inbox(engine, clock, read_label=read_label, read_data=read_data, body_hash=body_hash)
-    heard = subscriptions(zone=ZoneInfo(settings.time_zone), region=settings.phone_region)
+    here = Here(ZoneInfo(settings.time_zone), settings.phone_region)
+    heard = subscriptions(zone=here.zone, region=here.region)
     worker = Worker(
         units,
         heard,
@@ -60,9 +63,10 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         relay=Relay(engine, bus, source=SOURCE, address=address_of),
         subscriptions=heard,
         routers=[
-            customers_router(units),
-            contacts_router(units, region=settings.phone_region),
+            customers_router(units, here),
+            contacts_router(units, region=here.region),
             register_router(units),
+            *lists_routers(units),
             erp_router(inbox),
         ],
         versions=VERSIONS,

@@ -33,6 +33,12 @@ class Bans(Contract):
     post: bool = False
 
 
+Classifications = Annotated[
+    dict[str, list[int]],
+    Field(description="numbers of the values held, by list, such as customer_status: [2]"),
+]
+
+
 class CustomerSaved(Contract):
     """A customer was created or changed."""
 
@@ -44,6 +50,10 @@ class CustomerSaved(Contract):
     email: Text | None = None
     relationship: Relationship | None = None
     bans: Bans = Bans()
+    phone: Text | None = None
+    headcount: int | None = None
+    ended_on: Day | None = None
+    classifications: Classifications = Field(default_factory=dict)
 
 
 class CustomerDeleted(Contract):
@@ -80,6 +90,7 @@ class ContactSaved(Contract):
     language: Text | None = None
     customers: list[Role] = Field(default_factory=list)
     attributes: list[int] = Field(default_factory=list, description="numbers of ticked attributes")
+    classifications: Classifications = Field(default_factory=dict)
 
 
 class ContactDeleted(Contract):
@@ -97,8 +108,14 @@ class ClassificationSaved(Contract):
     version: Version
     number: int | None = None
     title: Text
+    titles: dict[str, Text] = Field(default_factory=dict, description="by language: fi sv hu en")
     order: int = 0
+    archived: bool = Field(default=False, description="stays where it is, is given to nobody")
+    removed: bool = Field(default=False, description="nobody holds it, and it will not come back")
+    parent: int | None = Field(default=None, description="number of the value it is below or in")
+    members: list[int] = Field(default_factory=list, description="numbers that it bundles")
     flags: dict[str, bool] = Field(default_factory=dict)
+    facts: dict[str, Text] = Field(default_factory=dict, description="such as colour, min, max")
 
 
 class FirstInvoicePosted(Contract):

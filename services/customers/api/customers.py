@@ -19,6 +19,7 @@ from services.customers.api.shapes import (
 from services.customers.handlers.change_bans import CustomerNotFound, SetBans, ban_customer
 from services.customers.handlers.pick_contacts import DocumentPurpose, gaps, pick_contacts
 from services.customers.handlers.save_customer import (
+    Here,
     SaveCustomer,
     SetRelationshipStart,
     change_customer,
@@ -44,7 +45,21 @@ def cursor_id(cursor: str | None) -> UUID | None:
         raise BadCursor("The cursor belongs to another list.") from None
 
 
-def customers_router(units: UnitOfWorkFactory) -> APIRouter:
+def _command(body: CustomerInput | CustomerChange, *, number: str | None = None) -> SaveCustomer:
+    return SaveCustomer(
+        name=body.name,
+        number=number,
+        business_id=body.business_id,
+        email=body.email,
+        phone=body.phone,
+        headcount=body.headcount,
+        references=tuple((one.source, one.ref) for one in body.references),
+        classifications=body.classifications,
+        ended_on=body.ended_on,
+    )
+
+
+def customers_router(units: UnitOfWorkFactory, here: Here) -> APIRouter:
     """Return the routes below /v1/customers."""
     router = APIRouter(prefix="/v1/customers", tags=["customers"])
 
@@ -62,14 +77,8 @@ def customers_router(units: UnitOfWorkFactory) -> APIRouter:
         """Create a customer. ERP documents that wait for it are applied."""
 
         async def work(unit: UnitOfWork) -> Answer:
-            command = SaveCustomer(
-                name=body.name,
-                number=body.number,
-                business_id=body.business_id,
-                email=body.email,
-                references=tuple((one.source, one.ref) for one in body.references),
-            )
-            return await answer(await create_customer(command, unit), unit, 201)
+            customer_id = await create_customer(_command(body, number=body.number), unit, here)
+            return await answer(customer_id, unit, 201)
 
         return await write(request, units, work)
 
@@ -100,7 +109,7 @@ def customers_router(units: UnitOfWorkFactory) -> APIRouter:
         """Fetch a customer with the source of its relationship start."""
         async with units.engine.connect() as connection:
             rows = await store.fetch_customers(connection, [customer_id])
-            if customer_id not in rows:
+            if customer_id not in rows or rows[customer_id].deleted_at is not None:
                 raise CustomerNotFound(f"There is no customer {customer_id}.")
             references = await store.fetch_references(connection, [customer_id])
         body = customer_output(rows[customer_id], references.get(customer_id, []))
@@ -114,13 +123,7 @@ def customers_router(units: UnitOfWorkFactory) -> APIRouter:
         """Change a customer (If-Match)."""
 
         async def work(unit: UnitOfWork) -> Answer:
-            command = SaveCustomer(
-                name=body.name,
-                business_id=body.business_id,
-                email=body.email,
-                references=tuple((one.source, one.ref) for one in body.references),
-            )
-            await change_customer(customer_id, command, unit, expected=expected)
+            await change_customer(customer_id, _command(body), unit, here, expected=expected)
             return await answer(customer_id, unit)
 
         return await write(request, units, work)

@@ -1,17 +1,12 @@
-"""Routes of the register: settings, contact attributes and their groups."""
+"""Routes of the settings of the register."""
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy import text
 
 from services.customers.api.shapes import (
-    AttributeInput,
-    AttributeOutput,
     EffectOutput,
-    GroupInput,
-    GroupOutput,
     SettingChanged,
     SettingInput,
     SettingOutput,
@@ -19,7 +14,6 @@ from services.customers.api.shapes import (
 )
 from services.customers.domain.settings import NAMES, SettingNotFound
 from services.customers.handlers.change_setting import Effect, change_setting, recompute_starts
-from services.customers.handlers.define_attribute import define_attribute, define_group
 from services.customers.persistence import register as store
 from shared.chassis.http.writes import Answer, etag, expected_version, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -41,7 +35,7 @@ def _effect(effect: Effect, *, dry_run: bool) -> EffectOutput:
 
 
 def register_router(units: UnitOfWorkFactory) -> APIRouter:
-    """Return the routes of settings, contact attributes and contact groups."""
+    """Return the routes of the settings."""
     router = APIRouter(prefix="/v1", tags=["register"])
 
     @router.get("/settings")
@@ -98,56 +92,6 @@ def register_router(units: UnitOfWorkFactory) -> APIRouter:
         async def work(unit: UnitOfWork) -> Answer:
             effect = await recompute_starts(unit, dry_run=dry_run)
             return Answer(_effect(effect, dry_run=dry_run))
-
-        return await write(request, units, work)
-
-    @router.get("/contact-attributes")
-    async def attributes() -> list[AttributeOutput]:
-        """List contact attributes by number."""
-        async with units.engine.connect() as connection:
-            rows = await store.list_attributes(connection)
-        return [
-            AttributeOutput(
-                attribute_id=row.attribute_id,
-                number=row.number,
-                title=row.title,
-                group_id=row.group_id,
-            )
-            for row in rows
-        ]
-
-    @router.post("/contact-attributes", status_code=201, response_model=AttributeOutput)
-    async def create_attribute(request: Request, body: AttributeInput) -> Response:
-        """Create a contact attribute; settings refer to it by its number."""
-
-        async def work(unit: UnitOfWork) -> Answer:
-            made = await define_attribute(
-                number=body.number, title=body.title, group_id=body.group_id, uow=unit
-            )
-            output = AttributeOutput(
-                attribute_id=made.attribute_id,
-                number=made.number,
-                title=made.title,
-                group_id=body.group_id,
-            )
-            return Answer(output, 201)
-
-        return await write(request, units, work)
-
-    @router.get("/contact-groups")
-    async def groups() -> list[GroupOutput]:
-        """List the groups of contact attributes."""
-        async with units.engine.connect() as connection:
-            rows = await store.list_groups(connection)
-        return [GroupOutput(group_id=row.group_id, title=row.title) for row in rows]
-
-    @router.post("/contact-groups", status_code=201, response_model=GroupOutput)
-    async def create_group(request: Request, body: GroupInput) -> Response:
-        """Create a group of contact attributes."""
-
-        async def work(unit: UnitOfWork) -> Answer:
-            group_id: UUID = await define_group(body.title, unit)
-            return Answer(GroupOutput(group_id=group_id, title=body.title), 201)
 
         return await write(request, units, work)
 

@@ -10,15 +10,31 @@ from sqlalchemy.engine import Row
 from services.customers.domain.contact_data import PostalAddress
 
 
-def _storable(value: str) -> str:
+def storable(value: str) -> str:
+    """Refuse text that the database cannot hold."""
     if "\x00" in value:
         raise ValueError("holds a NUL character; remove it")
     return value
 
 
-Name = Annotated[str, Field(max_length=200), AfterValidator(_storable)]
-Required = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_storable)]
+Name = Annotated[str, Field(max_length=200), AfterValidator(storable)]
+Required = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(storable)]
 AttributeNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+BoundedDay = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2199, 12, 31))]
+Headcount = Annotated[int, Field(ge=0, le=10_000_000)]
+ClassificationsInput = Annotated[
+    dict[
+        Annotated[str, Field(max_length=40)],
+        Annotated[list[AttributeNumber], Field(max_length=100)],
+    ],
+    Field(
+        max_length=40,
+        description='numbers of the values to hold, by list: {"customer_status": [2]}',
+        examples=[{"customer_status": [1], "customer_type": [2]}],
+    ),
+]
 
 
 class Input(BaseModel):
@@ -41,16 +57,26 @@ class CustomerInput(Input):
     number: Required | None = Field(default=None, description="given by the series if left out")
     business_id: Required | None = None
     email: Name | None = None
+    phone: Name | None = None
+    headcount: Headcount | None = Field(default=None, description="finds the headcount class")
     references: list[Reference] = Field(default_factory=list, max_length=50)
+    classifications: ClassificationsInput = Field(default_factory=dict)
+    ended_on: BoundedDay | None = Field(default=None, description="with an ended status")
 
 
 class CustomerChange(Input):
-    """The fields of a customer; what is left out is emptied, references are only ever added."""
+    """The fields of a customer; what is left out is emptied, references are only ever added,
+    and lists that are not named keep their values.
+    """
 
     name: Required
     business_id: Required | None = None
     email: Name | None = None
+    phone: Name | None = None
+    headcount: Headcount | None = None
     references: list[Reference] = Field(default_factory=list, max_length=50)
+    classifications: ClassificationsInput = Field(default_factory=dict)
+    ended_on: BoundedDay | None = Field(default=None, description="with an ended status")
 
 
 class RelationshipOutput(BaseModel):
@@ -81,7 +107,11 @@ class CustomerOutput(BaseModel):
     name: str
     business_id: str | None
     email: str | None
+    phone: str | None
+    headcount: int | None
     references: list[Reference]
+    classifications: dict[str, list[int]] = Field(description="numbers of the values, by list")
+    ended_on: date | None
     relationship: RelationshipOutput | None
     bans: BansOutput
     created_at: datetime
@@ -97,6 +127,10 @@ def customer_output(row: Row[Any], references: list[tuple[str, str]]) -> Custome
         name=row.name,
         business_id=row.business_id,
         email=row.email,
+        phone=row.phone,
+        headcount=row.headcount,
+        classifications=row.classified or {},
+        ended_on=row.ended_on,
         references=[Reference(source=source, ref=ref) for source, ref in references],
         relationship=None
         if row.started_on is None
@@ -117,7 +151,7 @@ def customer_output(row: Row[Any], references: list[tuple[str, str]]) -> Custome
 class RelationshipStartInput(Input):
     """A start date set by hand; null lets the documents decide again."""
 
-    started_on: Annotated[date, Field(ge=date(1900, 1, 1), le=date(2199, 12, 31))] | None
+    started_on: BoundedDay | None
 
 
 class AddressShape(Input):
@@ -214,36 +248,6 @@ class BansAnswer(BaseModel):
 
     fence: str = "accepted"
     consent_seq: int
-
-
-class AttributeInput(Input):
-    """A contact attribute; the number is the next free one if left out."""
-
-    title: Required
-    number: AttributeNumber | None = None
-    group_id: UUID | None = None
-
-
-class AttributeOutput(BaseModel):
-    """A contact attribute."""
-
-    attribute_id: UUID
-    number: int
-    title: str
-    group_id: UUID | None
-
-
-class GroupInput(Input):
-    """A group of contact attributes, such as the bans."""
-
-    title: Required
-
-
-class GroupOutput(BaseModel):
-    """A group of contact attributes."""
-
-    group_id: UUID
-    title: str
 
 
 class SettingInput(Input):

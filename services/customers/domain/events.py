@@ -1,5 +1,6 @@
 """What happened in the domain. `messaging/publications.py` decides how the public hears of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -7,6 +8,7 @@ from uuid import UUID
 
 from services.customers.domain.bans import Bans
 from services.customers.domain.contact_data import PostalAddress
+from services.customers.domain.lists import FactValue
 from services.customers.domain.relationship import CountedDocument, Relationship
 
 
@@ -22,6 +24,10 @@ class CustomerSaved:
     email: str | None
     relationship: Relationship | None
     bans: Bans
+    phone: str | None = None
+    headcount: int | None = None
+    ended_on: date | None = None
+    classifications: Mapping[str, list[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +45,61 @@ class ContactSaved:
     language: str | None
     customers: tuple[tuple[UUID, str | None], ...] = ()
     attributes: tuple[int, ...] = ()
+    classifications: Mapping[str, list[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class AttributeSaved:
-    """A contact attribute as it now stands."""
+class ListValueSaved:
+    """A value of a classification list as it now stands."""
 
-    attribute_id: UUID
+    list_name: str
+    value_id: UUID
     version: int
     number: int
     title: str
+    titles: Mapping[str, str]
+    order: int
+    archived: bool
+    parent: int | None
+    members: tuple[int, ...]
+    facts: Mapping[str, FactValue]
+
+
+@dataclass(frozen=True, slots=True)
+class ListValueRemoved:
+    """A value of a classification list is gone; nobody holds it."""
+
+    list_name: str
+    value_id: UUID
+    version: int
+    number: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class RelationshipEnded:
+    """A customer's status turned to one that means ended."""
+
+    customer_id: UUID
+    version: int
+    ended_on: date
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerDeleted:
+    """A customer was deleted; it can be restored."""
+
+    customer_id: UUID
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContactDeleted:
+    """A contact was deleted; its bans stay in force."""
+
+    contact_id: UUID
+    version: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,9 @@ async def _save_customers(
         uow.connection, {("erp_ref", source, ref) for source, ref in newest}
     )
     present = {(source, ref): known[("erp_ref", source, ref)] for source, ref in newest}
-    await lock_customers(uow.connection, [one for one in present.values() if one is not None])
+    locked = await lock_customers(
+        uow.connection, [one for one in present.values() if one is not None]
+    )
     stale = await _remember_versions(newest, present, uow)
     taken = await _taken(newest, present, uow)
     fresh: list[dict[str, Any]] = []
@@ -74,12 +76,17 @@ async def _save_customers(
                 "each, or add the reference to the customer that has it.",
             )
             continue
+        known_id = present[key]
+        before = None if known_id is None else locked[known_id]
         row: dict[str, Any] = {
-            "customer_id": present[key] or new_id(),
+            "customer_id": known_id or new_id(),
             "number": message.data.customer_number,
             "name": message.data.name,
             "business_id": message.data.business_id,
             "email": normal_email(message.data.email) if message.data.email else None,
+            # Not the ERP's to tell: they stay as they are.
+            "phone": before.phone if before else None,
+            "headcount": before.headcount if before else None,
         }
         ids[key] = row["customer_id"]
         (changed if present[key] else fresh).append(row)

@@ -7,20 +7,20 @@ from uuid import UUID
 from sqlalchemy import text
 
 from services.customers.domain.bans import bans_of
-from services.customers.domain.events import AttributeSaved, ConsentBaselined
+from services.customers.domain.events import ConsentBaselined
 from services.customers.handlers.change_bans import tell_contact_bans, tell_customer_bans
 from services.customers.handlers.install_defaults import install_defaults
 from services.customers.handlers.start_relationships import tell_customers
 from services.customers.persistence.contacts import contact_ids, fetch_contacts, lock_contacts
 from services.customers.persistence.customers import customer_ids
 from services.customers.persistence.documents import lock_customers
+from services.customers.persistence.lists import all_values
 from services.customers.persistence.register import (
     consent_seq,
     fetch_settings,
-    list_attributes,
     raise_consent_seq,
 )
-from services.customers.persistence.rows import contact_saved
+from services.customers.persistence.rows import contact_saved, value_saved
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 CHUNK = 1000
@@ -33,7 +33,7 @@ async def republish(
     units: UnitOfWorkFactory, progress: Progress, *, chunk: int = CHUNK, above: int = 0
 ) -> ConsentBaselined:
     """
-    Tell every attribute, customer and contact at its present version, with bans newly numbered.
+    Tell every list value, customer and contact at its present version, with bans newly numbered.
 
     The baseline at the end says which consent numbers these are; all are higher than `above`. Each
     chunk is a unit of work of its own, so the service may run meanwhile. If this is interrupted the
@@ -43,10 +43,7 @@ async def republish(
         await install_defaults(unit)
         after = await raise_consent_seq(unit.connection, above)
         total = (await unit.connection.execute(_COUNT)).scalar_one()
-        unit.record_all(
-            AttributeSaved(row.attribute_id, row.version, row.number, row.title)
-            for row in await list_attributes(unit.connection)
-        )
+        unit.record_all(value_saved(row) for row in await all_values(unit.connection))
     told = 0
     for ids_after, tell in ((customer_ids, _tell_customers), (contact_ids, _tell_contacts)):
         async for count in _by_chunks(units, ids_after, tell, chunk):

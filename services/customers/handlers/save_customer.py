@@ -4,13 +4,20 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 
-from services.customers.domain.contact_data import checked_email
+from services.customers.domain.contact_data import checked_email, checked_phone
+from services.customers.domain.lists import HEADCOUNT_CLASS
 from services.customers.domain.relationship import MANUAL, Relationship
 from services.customers.domain.settings import start_rule
 from services.customers.handlers.change_bans import CustomerNotFound
+from services.customers.handlers.classify_customers import (
+    Wanted,
+    classify_customers,
+    headcount_class,
+)
 from services.customers.handlers.ids import new_id
 from services.customers.handlers.on_document_posted import waiting_key
 from services.customers.handlers.start_relationships import (
@@ -42,7 +49,20 @@ class SaveCustomer:
     number: str | None = None
     business_id: str | None = None
     email: str | None = None
+    phone: str | None = None
+    headcount: int | None = None
     references: tuple[tuple[str, str], ...] = ()
+    # Lists left out stay as they are.
+    classifications: Wanted = field(default_factory=dict)
+    ended_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """Where this installation is: its time zone, and where bare phone numbers are."""
+
+    zone: ZoneInfo
+    region: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,44 +72,56 @@ class SetRelationshipStart:
     started_on: date | None = field(default=None)
 
 
-async def create_customer(command: SaveCustomer, uow: UnitOfWork) -> UUID:
+async def create_customer(command: SaveCustomer, uow: UnitOfWork, here: Here) -> UUID:
     """Create a customer; documents that wait for it go on. Returns its id."""
     number = command.number or (await store.next_numbers(uow.connection, 1))[0]
     await _refuse_taken(uow, None, number=number, business_id=command.business_id)
     customer_id = new_id()
-    row = {
-        "customer_id": customer_id,
-        "number": number,
-        "name": command.name,
-        "business_id": command.business_id,
-        "email": checked_email("email", command.email),
-    }
+    row = _row(customer_id, command, here) | {"number": number}
     await store.insert_customers(uow.connection, [row], now=uow.now)
     await _add_references(customer_id, command.references, uow)
     uow.release(keys_of(row, command.references))
-    await tell_customers([customer_id], uow)
+    await _classify_and_tell(customer_id, command, uow, here)
     return customer_id
 
 
 async def change_customer(
-    customer_id: UUID, command: SaveCustomer, uow: UnitOfWork, *, expected: int
+    customer_id: UUID, command: SaveCustomer, uow: UnitOfWork, here: Here, *, expected: int
 ) -> None:
     """Replace a customer's fields if it is still at the expected version."""
     await locked_customer(customer_id, expected, uow)
     await _refuse_taken(uow, customer_id, number=None, business_id=command.business_id)
-    row = {
-        "customer_id": customer_id,
-        "number": None,
-        "name": command.name,
-        "business_id": command.business_id,
-        "email": checked_email("email", command.email),
-    }
+    row = _row(customer_id, command, here)
     await store.update_customers(uow.connection, [row], now=uow.now)
     known = (await store.fetch_references(uow.connection, [customer_id])).get(customer_id, [])
     added = tuple(pair for pair in command.references if pair not in known)
     await _add_references(customer_id, added, uow)
     uow.release(keys_of(row, added))
-    await tell_customers([customer_id], uow)
+    await _classify_and_tell(customer_id, command, uow, here)
+
+
+def _row(customer_id: UUID, command: SaveCustomer, here: Here) -> dict[str, Any]:
+    return {
+        "customer_id": customer_id,
+        "number": None,
+        "name": command.name,
+        "business_id": command.business_id,
+        "email": checked_email("email", command.email),
+        "phone": checked_phone("phone", command.phone, region=here.region),
+        "headcount": command.headcount,
+    }
+
+
+async def _classify_and_tell(
+    customer_id: UUID, command: SaveCustomer, uow: UnitOfWork, here: Here
+) -> None:
+    wanted = dict(command.classifications)
+    if command.headcount is not None and HEADCOUNT_CLASS not in wanted:
+        wanted[HEADCOUNT_CLASS] = await headcount_class(command.headcount, uow)
+    day = command.ended_on or uow.now.astimezone(here.zone).date()
+    changed = await classify_customers([customer_id], wanted, uow, day=day) if wanted else []
+    if not changed:
+        await tell_customers([customer_id], uow)
 
 
 async def set_relationship_start(
@@ -115,9 +147,9 @@ async def set_relationship_start(
 async def locked_customer(customer_id: UUID, expected: int, uow: UnitOfWork) -> Any:
     """Lock a customer and return its row; refuse an unknown one and a stale version."""
     locked = await lock_customers(uow.connection, [customer_id])
-    if customer_id not in locked:
+    row = locked.get(customer_id)
+    if row is None or row.deleted_at is not None:
         raise CustomerNotFound(f"There is no customer {customer_id}.")
-    row = locked[customer_id]
     if row.version != expected:
         raise StaleVersion(f"The customer is at version {row.version}, not {expected}.")
     return row
@@ -154,6 +186,7 @@ async def _refuse_taken(
             SELECT customer_id, number, business_id FROM customer
             WHERE (number = CAST(:number AS text) OR business_id = CAST(:business_id AS text))
               AND customer_id IS DISTINCT FROM CAST(:customer_id AS uuid)
+              AND deleted_at IS NULL
             LIMIT 1
             """
         ),

@@ -43,6 +43,10 @@ def _(event: events.CustomerSaved) -> Publication:
             email=event.email,
             relationship=_relationship(event.relationship) if event.relationship else None,
             bans=_bans(event.bans),
+            phone=event.phone,
+            headcount=event.headcount,
+            ended_on=event.ended_on,
+            classifications=dict(event.classifications),
         ),
         subject=f"customer/{event.customer_id}",
     )
@@ -71,23 +75,78 @@ def _(event: events.ContactSaved) -> Publication:
             language=event.language,
             customers=[told.Role(customer_id=one, role=role) for one, role in event.customers],
             attributes=list(event.attributes),
+            classifications=dict(event.classifications),
         ),
         subject=f"contact/{event.contact_id}",
     )
 
 
 @translate.register
-def _(event: events.AttributeSaved) -> Publication:
+def _(event: events.ListValueSaved) -> Publication:
     return publication(
         told.ClassificationSaved(
-            list_name="contact_attribute",
-            value_id=event.attribute_id,
+            list_name=event.list_name,
+            value_id=event.value_id,
             version=event.version,
             number=event.number,
             title=event.title,
-            order=event.number,
+            titles=dict(event.titles),
+            order=event.order,
+            archived=event.archived,
+            parent=event.parent,
+            members=list(event.members),
+            flags={name: fact for name, fact in event.facts.items() if isinstance(fact, bool)},
+            facts={
+                name: str(fact)
+                for name, fact in event.facts.items()
+                if fact is not None and not isinstance(fact, bool)
+            },
         ),
-        subject=f"contact-attribute/{event.attribute_id}",
+        subject=f"classification/{event.value_id}",
+    )
+
+
+@translate.register
+def _(event: events.ListValueRemoved) -> Publication:
+    return publication(
+        told.ClassificationSaved(
+            list_name=event.list_name,
+            value_id=event.value_id,
+            version=event.version,
+            number=event.number,
+            title=event.title,
+            removed=True,
+        ),
+        subject=f"classification/{event.value_id}",
+    )
+
+
+@translate.register
+def _(event: events.RelationshipEnded) -> Publication:
+    return publication(
+        told.RelationshipEnded(
+            customer_id=event.customer_id,
+            version=event.version,
+            ended_on=event.ended_on,
+            reason=event.reason,
+        ),
+        subject=f"customer/{event.customer_id}",
+    )
+
+
+@translate.register
+def _(event: events.CustomerDeleted) -> Publication:
+    return publication(
+        told.CustomerDeleted(customer_id=event.customer_id, version=event.version),
+        subject=f"customer/{event.customer_id}",
+    )
+
+
+@translate.register
+def _(event: events.ContactDeleted) -> Publication:
+    return publication(
+        told.ContactDeleted(contact_id=event.contact_id, version=event.version),
+        subject=f"contact/{event.contact_id}",
     )
 
 

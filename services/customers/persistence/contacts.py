@@ -10,6 +10,7 @@ from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.customers.domain.contact_data import PostalAddress
+from services.customers.persistence.lists import classified
 
 FIELDS = (
     "first_name",
@@ -23,9 +24,10 @@ FIELDS = (
     "country",
     "language",
 )
-_WITH_CUSTOMERS = """
+_WITH_CUSTOMERS = f"""
     contact.contact_id, contact.version, first_name, last_name, email, mobile, phone, street,
-    postal_code, city, country, language, attributes, created_at, updated_at,
+    postal_code, city, country, language, attributes, classifications, attribute_values,
+    {classified("contact")}, created_at, updated_at, deleted_at,
     (SELECT array_agg(place.customer_id ORDER BY place.customer_id) FROM contact_customer AS place
      WHERE place.contact_id = contact.contact_id) AS customer_ids,
     (SELECT array_agg(place.role ORDER BY place.customer_id) FROM contact_customer AS place
@@ -225,7 +227,7 @@ async def list_contacts(
         text(
             f"""
             SELECT {_WITH_CUSTOMERS} FROM contact
-            WHERE (CAST(:after AS uuid) IS NULL OR contact_id > :after)
+            WHERE deleted_at IS NULL AND (CAST(:after AS uuid) IS NULL OR contact_id > :after)
               AND (CAST(:customer AS uuid) IS NULL OR EXISTS (
                    SELECT FROM contact_customer AS place
                    WHERE place.contact_id = contact.contact_id AND place.customer_id = :customer))

@@ -1,7 +1,7 @@
 """Statements on customers."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,11 +9,15 @@ from sqlalchemy import text
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.customers.domain.lists import CUSTOMER_STATUS
 from services.customers.domain.relationship import Relationship
+from services.customers.persistence.lists import classified, default_key
 
-COLUMNS = """customer_id, version, number, name, business_id, email, ban_email, ban_sms, ban_post,
-             started_on, start_source, start_document_source, start_document_id, start_recorded_at,
-             start_decided_at, created_at, updated_at"""
+COLUMNS = f"""customer_id, version, number, name, business_id, email, phone, headcount,
+              classifications, {classified("customer")}, attribute_values, ended_on, ban_email,
+              ban_sms, ban_post, started_on, start_source, start_document_source,
+              start_document_id, start_recorded_at, start_decided_at, created_at, updated_at,
+              deleted_at"""
 
 
 async def next_numbers(
@@ -41,16 +45,21 @@ async def next_numbers(
 async def insert_customers(
     connection: AsyncConnection, rows: Sequence[Mapping[str, Any]], *, now: datetime
 ) -> None:
-    """Insert new customers: customer_id, number, name, business_id, email."""
+    """Insert new customers: customer_id, number, name, business_id, email, phone, headcount.
+
+    Each gets the default status; a number or business id that a live customer has raises.
+    """
     await connection.execute(
         text(
             """
-            INSERT INTO customer (customer_id, version, number, name, business_id, email,
-                                  created_at, updated_at)
-            SELECT id, 1, number, name, business_id, email, :now, :now
+            INSERT INTO customer (customer_id, version, number, name, business_id, email, phone,
+                                  headcount, classifications, created_at, updated_at)
+            SELECT id, 1, number, name, business_id, email, phone, headcount,
+                   array_remove(ARRAY[CAST(:status AS int)], NULL), :now, :now
             FROM unnest(CAST(:ids AS uuid[]), CAST(:numbers AS text[]), CAST(:names AS text[]),
-                        CAST(:business_ids AS text[]), CAST(:emails AS text[]))
-                 AS new (id, number, name, business_id, email)
+                        CAST(:business_ids AS text[]), CAST(:emails AS text[]),
+                        CAST(:phones AS text[]), CAST(:headcounts AS int[]))
+                 AS new (id, number, name, business_id, email, phone, headcount)
             """
         ),
         {
@@ -59,6 +68,9 @@ async def insert_customers(
             "names": [row["name"] for row in rows],
             "business_ids": [row["business_id"] for row in rows],
             "emails": [row["email"] for row in rows],
+            "phones": [row["phone"] for row in rows],
+            "headcounts": [row["headcount"] for row in rows],
+            "status": await default_key(connection, CUSTOMER_STATUS),
             "now": now,
         },
     )
@@ -67,18 +79,21 @@ async def insert_customers(
 async def update_customers(
     connection: AsyncConnection, rows: Sequence[Mapping[str, Any]], *, now: datetime
 ) -> None:
-    """Change name, business_id and email of customers that differ from what is given."""
+    """Change what of customers differs from what is given: the fields of `insert_customers`."""
     await connection.execute(
         text(
             """
             UPDATE customer SET name = new.name, business_id = new.business_id, email = new.email,
+                                phone = new.phone, headcount = new.headcount,
                                 version = customer.version + 1, updated_at = :now
             FROM unnest(CAST(:ids AS uuid[]), CAST(:names AS text[]),
-                        CAST(:business_ids AS text[]), CAST(:emails AS text[]))
-                 AS new (id, name, business_id, email)
+                        CAST(:business_ids AS text[]), CAST(:emails AS text[]),
+                        CAST(:phones AS text[]), CAST(:headcounts AS int[]))
+                 AS new (id, name, business_id, email, phone, headcount)
             WHERE customer.customer_id = new.id
-              AND (customer.name, customer.business_id, customer.email)
-                  IS DISTINCT FROM (new.name, new.business_id, new.email)
+              AND (customer.name, customer.business_id, customer.email, customer.phone,
+                   customer.headcount)
+                  IS DISTINCT FROM (new.name, new.business_id, new.email, new.phone, new.headcount)
             """
         ),
         {
@@ -86,6 +101,8 @@ async def update_customers(
             "names": [row["name"] for row in rows],
             "business_ids": [row["business_id"] for row in rows],
             "emails": [row["email"] for row in rows],
+            "phones": [row["phone"] for row in rows],
+            "headcounts": [row["headcount"] for row in rows],
             "now": now,
         },
     )
@@ -148,6 +165,32 @@ async def set_relationships(
     )
 
 
+async def set_classifications(
+    connection: AsyncConnection,
+    changes: Mapping[UUID, tuple[Collection[int], date | None]],
+    *,
+    now: datetime,
+) -> None:
+    """Replace the keys that customers hold and the day their relationship ended."""
+    await connection.execute(
+        text(
+            """
+            UPDATE customer SET classifications = CAST(string_to_array(new.keys, ',') AS int[]),
+                                ended_on = new.ended_on, version = version + 1, updated_at = :now
+            FROM unnest(CAST(:ids AS uuid[]), CAST(:keys AS text[]), CAST(:days AS date[]))
+                 AS new (id, keys, ended_on)
+            WHERE customer.customer_id = new.id
+            """
+        ),
+        {
+            "ids": list(changes),
+            "keys": [",".join(map(str, sorted(keys))) for keys, _ in changes.values()],
+            "days": [ended_on for _, ended_on in changes.values()],
+            "now": now,
+        },
+    )
+
+
 async def fetch_customers(
     connection: AsyncConnection, customer_ids: Collection[UUID]
 ) -> dict[UUID, Row[Any]]:
@@ -199,7 +242,7 @@ async def list_customers(
         text(
             f"""
             SELECT {COLUMNS} FROM customer
-            WHERE CAST(:after AS uuid) IS NULL OR customer_id > :after
+            WHERE deleted_at IS NULL AND (CAST(:after AS uuid) IS NULL OR customer_id > :after)
             ORDER BY customer_id LIMIT :limit
             """
         ),

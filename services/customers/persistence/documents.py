@@ -136,8 +136,9 @@ _RESOLVE = text(
                                     WHERE reference.source = wanted.source
                                       AND reference.ref = wanted.value)
                WHEN 'customer_number' THEN (SELECT customer_id FROM customer
-                                            WHERE number = wanted.value)
-               ELSE (SELECT customer_id FROM customer WHERE business_id = wanted.value)
+                                            WHERE number = wanted.value AND deleted_at IS NULL)
+               ELSE (SELECT customer_id FROM customer
+                     WHERE business_id = wanted.value AND deleted_at IS NULL)
            END AS customer_id
     FROM unnest(CAST(:kinds AS text[]), CAST(:sources AS text[]), CAST(:values AS text[]))
          AS wanted (kind, source, value)
@@ -146,7 +147,8 @@ _RESOLVE = text(
 _LOCK = text(
     """
     SELECT customer_id, version, started_on, start_source, start_document_source,
-           start_document_id, start_recorded_at
+           start_document_id, start_recorded_at, phone, headcount, classifications, ended_on,
+           deleted_at
     FROM customer WHERE customer_id = ANY(CAST(:ids AS uuid[]))
     ORDER BY customer_id FOR NO KEY UPDATE
     """

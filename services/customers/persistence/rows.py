@@ -6,7 +6,7 @@ from sqlalchemy.engine import Row
 
 from services.customers.domain.bans import Bans
 from services.customers.domain.contact_data import PostalAddress
-from services.customers.domain.events import ContactSaved, CustomerSaved
+from services.customers.domain.events import ContactSaved, CustomerSaved, ListValueSaved
 from services.customers.domain.relationship import Relationship
 
 
@@ -39,6 +39,10 @@ def customer_saved(row: Row[Any]) -> CustomerSaved:
         email=row.email,
         relationship=relationship_of(row),
         bans=customer_bans(row),
+        phone=row.phone,
+        headcount=row.headcount,
+        ended_on=row.ended_on,
+        classifications=row.classified or {},
     )
 
 
@@ -56,4 +60,22 @@ def contact_saved(row: Row[Any]) -> ContactSaved:
         language=row.language,
         customers=tuple(zip(row.customer_ids or (), row.roles or (), strict=True)),
         attributes=tuple(sorted(row.attributes)),
+        classifications=row.classified or {},
+    )
+
+
+def value_saved(row: Row[Any]) -> ListValueSaved:
+    """Return a list value's whole state as the fact that it was saved."""
+    return ListValueSaved(
+        list_name=row.list,
+        value_id=row.value_id,
+        version=row.version,
+        number=row.number,
+        title=row.title,
+        titles=row.titles,
+        order=row.position,
+        archived=row.archived_at is not None,
+        parent=row.parent_number,
+        members=tuple(row.member_numbers),
+        facts=row.facts,
     )

@@ -5,8 +5,10 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Computed,
     Date,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -16,11 +18,15 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 from shared.chassis.tables import NAMING, add_chassis_tables, moment
+
+LIVE = text("deleted_at IS NULL")
+DELETED = text("deleted_at IS NOT NULL")
 
 metadata = MetaData(naming_convention=NAMING)
 add_chassis_tables(metadata)
@@ -33,10 +39,16 @@ Table(
     metadata,
     Column("customer_id", UUID(as_uuid=True), primary_key=True),
     Column("version", BigInteger, nullable=False),
-    Column("number", Text, nullable=False, unique=True),
+    Column("number", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("business_id", Text),
     Column("email", Text),
+    Column("phone", Text),
+    Column("headcount", Integer),
+    # Keys of list values; `domain/lists.py` tells how many of each list there may be.
+    Column("classifications", ARRAY(Integer), nullable=False, server_default=text("'{}'")),
+    Column("attribute_values", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("ended_on", Date),
     Column("ban_email", Boolean, nullable=False, server_default=text("false")),
     Column("ban_sms", Boolean, nullable=False, server_default=text("false")),
     Column("ban_post", Boolean, nullable=False, server_default=text("false")),
@@ -48,8 +60,23 @@ Table(
     moment("start_decided_at"),
     moment("created_at", nullable=False),
     moment("updated_at", nullable=False),
-    # Documents may name their customer by business id.
-    Index("ix_customer_business_id", "business_id", unique=True),
+    moment("deleted_at"),
+    # What a fragment is searched in; contacts have a text of their own.
+    Column(
+        "search_text",
+        Text,
+        Computed(
+            "lower(name || E'\\n' || number || E'\\n' || coalesce(business_id, '') || E'\\n' || "
+            "coalesce(phone, '') || E'\\n' || coalesce(email, ''))",
+            persisted=True,
+        ),
+    ),
+    # Live rows own the unique keys. Documents may name their customer by either of these.
+    Index("ix_customer_number", "number", unique=True, postgresql_where=LIVE),
+    Index("ix_customer_business_id", "business_id", unique=True, postgresql_where=LIVE),
+    Index("ix_customer_classifications", "classifications", postgresql_using="gin"),
+    Index("ix_customer_name", text("lower(name)"), "customer_id", postgresql_where=LIVE),
+    Index("ix_customer_deleted", "deleted_at", "customer_id", postgresql_where=DELETED),
     CheckConstraint("(started_on IS NULL) = (start_source IS NULL)", name="start_has_source"),
 )
 Table(
@@ -77,11 +104,25 @@ Table(
     Column("city", Text),
     Column("country", Text),
     Column("language", Text),
+    # Numbers of contact attributes, since settings and bans go by number.
     Column("attributes", ARRAY(Integer), nullable=False, server_default=text("'{}'")),
+    Column("classifications", ARRAY(Integer), nullable=False, server_default=text("'{}'")),
+    Column("attribute_values", JSONB, nullable=False, server_default=text("'{}'")),
     moment("created_at", nullable=False),
     moment("updated_at", nullable=False),
+    moment("deleted_at"),
+    Column(
+        "search_text",
+        Text,
+        Computed(
+            "lower(first_name || ' ' || last_name || E'\\n' || coalesce(email, '') || E'\\n' || "
+            "coalesce(mobile, '') || E'\\n' || coalesce(phone, ''))",
+            persisted=True,
+        ),
+    ),
     # Who has this attribute? Asked when a ban setting moves to another number.
     Index("ix_contact_attributes", "attributes", postgresql_using="gin"),
+    Index("ix_contact_classifications", "classifications", postgresql_using="gin"),
     # Who has this address? Asked when an address is banned at mailing.
     Index("ix_contact_email", "email"),
     Index("ix_contact_mobile", "mobile"),
@@ -101,21 +142,61 @@ Table(
     Column("role", Text),
     Column("position", Integer, nullable=False, server_default=text("0")),
 )
+# Every list there is, one row per list that has ever had a value: whoever edits a list holds it.
 Table(
-    "contact_group",
+    "list_series",
     metadata,
-    Column("group_id", UUID(as_uuid=True), primary_key=True),
-    Column("version", BigInteger, nullable=False),
-    Column("title", Text, nullable=False, unique=True),
+    Column("list", Text, primary_key=True),
+    # Numbers are never given twice, or a setting would come to mean another attribute.
+    Column("last_number", Integer, nullable=False),
 )
 Table(
-    "contact_attribute",
+    "list_value",
     metadata,
-    Column("attribute_id", UUID(as_uuid=True), primary_key=True),
+    Column("value_id", UUID(as_uuid=True), primary_key=True),
+    # What customers and contacts hold.
+    Column("key", Integer, Identity(always=True), nullable=False, unique=True),
+    Column("list", Text, nullable=False),
+    Column("number", Integer, nullable=False),
     Column("version", BigInteger, nullable=False),
-    Column("number", Integer, nullable=False, unique=True),
     Column("title", Text, nullable=False),
-    Column("group_id", ForeignKey("contact_group.group_id")),
+    Column("titles", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("position", Integer, nullable=False, server_default=text("0")),
+    Column("parent", ForeignKey("list_value.key"), index=True),
+    # Keys of the values that this one bundles.
+    Column("members", ARRAY(Integer), nullable=False, server_default=text("'{}'")),
+    Column("facts", JSONB, nullable=False, server_default=text("'{}'")),
+    moment("archived_at"),
+    moment("created_at", nullable=False),
+    moment("updated_at", nullable=False),
+    UniqueConstraint("list", "number"),
+    Index(
+        "ix_list_value_title",
+        "list",
+        text("coalesce(parent, 0)"),
+        text("lower(title)"),
+        unique=True,
+        postgresql_where=text("archived_at IS NULL"),
+    ),
+    Index(
+        "ix_list_value_default",
+        "list",
+        unique=True,
+        postgresql_where=text("facts @> '{\"default\": true}'"),
+    ),
+)
+Table(
+    "history",
+    metadata,
+    Column("history_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("record", Text, nullable=False),
+    Column("record_id", UUID(as_uuid=True), nullable=False),
+    moment("at", nullable=False),
+    # Who: the name of the API key, the source of the event; null for what Suhde did by itself.
+    Column("actor", Text),
+    Column("before", JSONB, nullable=False),
+    Column("after", JSONB, nullable=False),
+    Index("ix_history_record", "record", "record_id", "history_id"),
 )
 Table(
     "setting",

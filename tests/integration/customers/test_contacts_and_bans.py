@@ -126,7 +126,7 @@ async def test_attributes_have_numbers_of_their_own_and_make_target_groups(
     assert given["number"] == 77
     assert counted["number"] not in (77, None)
     taken = await api.post("/v1/contact-attributes", json={"title": "Again", "number": 77})
-    assert (taken.status_code, taken.json()["slug"]) == (409, "attribute_number_taken")
+    assert (taken.status_code, taken.json()["slug"]) == (409, "list_number_taken")
     unknown = await api.post("/v1/contacts", json={"first_name": "X", "attributes": [4711]})
     assert unknown.status_code == 422
     assert "4711" in unknown.json()["detail"]
@@ -180,7 +180,7 @@ async def test_three_bans_are_installed_in_a_group_and_their_numbers_are_in_the_
     grouped = {
         one["number"]: one["title"]
         for one in (await api.get("/v1/contact-attributes")).json()
-        if one["group_id"] == groups[0]["group_id"]
+        if one["parent"] == groups[0]["number"]
     }
     found = {
         name: grouped[(await setting(api, name))["value"]]
@@ -196,16 +196,16 @@ async def test_three_bans_are_installed_in_a_group_and_their_numbers_are_in_the_
 
 @pytest.mark.requirement("LS-28")
 async def test_a_ban_is_linked_to_a_group_that_was_created_first(api: httpx.AsyncClient) -> None:
-    body = {"title": "No faxes", "group_id": str(uuid4())}
+    body = {"title": "No faxes", "parent": 4711}
     refused = await api.post("/v1/contact-attributes", json=body)
     assert refused.status_code == 422
-    assert refused.json()["remedy"] == "Create the group first."
+    assert refused.json()["remedy"] == "Create it first: POST /v1/contact-groups."
 
     group = await made(api, "/v1/contact-groups", title="My bans")
-    linked = await made(api, "/v1/contact-attributes", title="No faxes", group_id=group["group_id"])
-    assert linked["group_id"] == group["group_id"]
+    linked = await made(api, "/v1/contact-attributes", title="No faxes", parent=group["number"])
+    assert linked["parent"] == group["number"]
     again = await api.post("/v1/contact-groups", json={"title": "My bans"})
-    assert (again.status_code, again.json()["slug"]) == (409, "contact_group_title_taken")
+    assert (again.status_code, again.json()["slug"]) == (409, "list_title_taken")
 
 
 @pytest.mark.requirement("LS-26", "LS-A4")

@@ -1,0 +1,97 @@
+"""Which values one customer may hold together, and what follows when its status changes."""
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import date
+
+from services.customers.domain.lists import (
+    CUSTOMER_STATUS,
+    END_REASON,
+    LISTS,
+    TRACKING_VALUE,
+    FactValue,
+)
+from shared.chassis.errors import InvalidField
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A value that is to be given to a customer."""
+
+    key: int
+    list_name: str
+    number: int
+    title: str
+    parent: int | None
+    facts: Mapping[str, FactValue]
+    archived: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a customer holds afterwards, and since when its relationship has ended."""
+
+    keys: frozenset[int]
+    ended_on: date | None
+    ends_now: bool
+
+
+def check_chosen(name: str, chosen: Sequence[Held]) -> None:
+    """Refuse values that cannot be held together by one customer, whatever else it holds."""
+    field = f"classifications.{name}"
+    definition = LISTS[name]
+    if len(chosen) > 1 and not definition.several:
+        raise InvalidField(field, "a customer has at most one", "Send one number.")
+    if not chosen and name == CUSTOMER_STATUS:
+        raise InvalidField(field, "every customer has a status (VF-02)", "Send one number.")
+    for value in chosen:
+        if value.facts.get("scope") == "contact":
+            raise InvalidField(
+                field, f"{value.title!r} is for contacts only (TS-04)", "Choose another value."
+            )
+    objects = [value.parent for value in chosen]
+    if name == TRACKING_VALUE and len(set(objects)) < len(objects):
+        raise InvalidField(
+            field, "two values of one tracking object", "Send one value per tracking object."
+        )
+
+
+def refuse_archived(chosen: Sequence[Held], present: Set[int]) -> None:
+    """Refuse to give an archived value to a customer that does not hold it already."""
+    for value in chosen:
+        if value.archived and value.key not in present:
+            raise InvalidField(
+                f"classifications.{value.list_name}",
+                f"{value.title!r} is archived",
+                "Choose a live value, or revive this one first.",
+            )
+
+
+def reclassified(
+    present: Set[int],
+    ended_on: date | None,
+    *,
+    replaced: Set[int],
+    given: Set[int],
+    ended_statuses: Set[int],
+    end_reasons: Set[int],
+    day: date,
+) -> Outcome:
+    """
+    Return what a customer holds when `given` takes the place of `replaced`.
+
+    A status that means ended dates the end (`day`, unless it had ended before); a live one takes
+    the date and the reason away (VF-A1). A reason without an ended status is refused.
+    """
+    keys = (present - replaced) | given
+    has_ended = bool(keys & ended_statuses)
+    if not has_ended:
+        if given & end_reasons:
+            raise InvalidField(
+                f"classifications.{END_REASON}",
+                "the customer's status does not mean ended",
+                "Give it an ended status in the same request, or leave the reason out.",
+            )
+        return Outcome(frozenset(keys - end_reasons), None, ends_now=False)
+    ends_now = not present & ended_statuses
+    return Outcome(frozenset(keys), day if ends_now or ended_on is None else ended_on, ends_now)

@@ -1,0 +1,281 @@
+"""The classification lists: what all of them share, and what each adds.
+
+A list holds values that sort customers or contacts. To add one, add a line to `LISTS`: tables,
+routes, usage counts, deletion, translations and history are the same for all (VF-01 to VF-38,
+LS-01 to LS-17, TS-01 to TS-07, TS-16 to TS-18, TS-40).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from shared.chassis.errors import InvalidField
+
+LANGUAGES = ("fi", "sv", "hu", "en")
+MAX_DEPTH = 20
+
+FactValue = bool | int | str | None
+
+
+class FactKind(StrEnum):
+    """What a fact of a value may hold."""
+
+    FLAG = "flag"
+    COLOUR = "colour"
+    WHOLE = "whole"
+    CODE = "code"
+    SCOPE = "scope"
+    VALUE_TYPE = "value_type"
+
+
+CHOICES = {
+    FactKind.SCOPE: ("customer", "contact", "both"),
+    FactKind.VALUE_TYPE: ("tick", "text", "number", "date", "list"),
+}
+_DEFAULTS: dict[FactKind, FactValue] = {
+    FactKind.FLAG: False,
+    FactKind.SCOPE: "both",
+    FactKind.VALUE_TYPE: "tick",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A property that the values of one list have."""
+
+    kind: FactKind
+    meaning: str
+
+    @property
+    def default(self) -> FactValue:
+        """Return what holds where nothing is said."""
+        return _DEFAULTS.get(self.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class ListDefinition:
+    """One list: where its values are held and what is particular about them."""
+
+    name: str
+    path: str
+    meaning: str
+    held_by_customers: bool = True
+    held_by_contacts: bool = False
+    several: bool = False  # a holder may have more than one of its values
+    tree: bool = False  # values sit below values of the same list
+    inside: str | None = None  # values sit in a value of this other list
+    bundles: str | None = None  # a value bundles values of this other list
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+
+def _flag(meaning: str) -> Fact:
+    return Fact(FactKind.FLAG, meaning)
+
+
+CUSTOMER_STATUS = "customer_status"
+STATUS_GROUP = "status_group"
+END_REASON = "end_reason"
+HEADCOUNT_CLASS = "headcount_class"
+CUSTOMER_GROUP = "customer_group"
+CUSTOMER_KIND = "customer_kind"
+INDUSTRY = "industry"
+TRACKING_VALUE = "tracking_value"
+CATEGORY = "category"
+CONTACT_ATTRIBUTE = "contact_attribute"
+CONTACT_GROUP = "contact_group"
+
+LISTS: dict[str, ListDefinition] = {
+    definition.name: definition
+    for definition in (
+        ListDefinition(
+            CUSTOMER_STATUS,
+            "customer-statuses",
+            "how we stand with a customer; every customer has exactly one (VF-01 to VF-18)",
+            facts={
+                "colour": Fact(FactKind.COLOUR, "background of the row in search, #RRGGBB"),
+                "selectable_in_project": _flag("a project may be created for the customer"),
+                "selectable_as_supplier": _flag("the customer may be chosen as supplier"),
+                "ended": _flag("the relationship has ended; hidden in search by default"),
+                "default": _flag("what a new customer gets; one value and one only"),
+            },
+        ),
+        ListDefinition(
+            STATUS_GROUP,
+            "status-groups",
+            "a bundle of statuses to search and mail by (VF-19 to VF-26)",
+            held_by_customers=False,
+            bundles=CUSTOMER_STATUS,
+        ),
+        ListDefinition("customer_type", "customer-types", "such as A, B, C (VF-27 to VF-29)"),
+        ListDefinition(
+            INDUSTRY,
+            "industries",
+            "what the customer does (VF-30 to VF-32, TS-16 to TS-21)",
+            facts={"code": Fact(FactKind.CODE, "such as a NACE code")},
+        ),
+        ListDefinition(
+            HEADCOUNT_CLASS,
+            "headcount-classes",
+            "how large the customer is (VF-33 to VF-35)",
+            facts={
+                "min": Fact(FactKind.WHOLE, "fewest people"),
+                "max": Fact(FactKind.WHOLE, "most people"),
+            },
+        ),
+        ListDefinition(END_REASON, "end-reasons", "why a relationship ended (VF-36 to VF-38)"),
+        ListDefinition(
+            CUSTOMER_GROUP,
+            "customer-groups",
+            "hierarchical groups; a filter includes the subtree (LS-01 to LS-07)",
+            several=True,
+            tree=True,
+        ),
+        ListDefinition(
+            CUSTOMER_KIND,
+            "customer-kinds",
+            "customer or supplier, with a number series (LS-08 to LS-12)",
+            facts={
+                "prefix": Fact(FactKind.CODE, "what numbers of this kind begin with"),
+                "supplier": _flag("marks a supplier"),
+            },
+        ),
+        ListDefinition(
+            "tracking_object",
+            "tracking-objects",
+            "a dimension of reports, such as region (LS-13, LS-14)",
+            held_by_customers=False,
+        ),
+        ListDefinition(
+            TRACKING_VALUE,
+            "tracking-values",
+            "a value of a tracking object (LS-13, LS-14)",
+            several=True,
+            inside="tracking_object",
+        ),
+        ListDefinition(
+            "customer_attribute",
+            "customer-attributes",
+            "whatever else sorts customers (LS-15 to LS-17)",
+            several=True,
+            inside="customer_attribute_group",
+            facts={"value_type": Fact(FactKind.VALUE_TYPE, "a tick, or a value with it")},
+        ),
+        ListDefinition(
+            "customer_attribute_group",
+            "customer-attribute-groups",
+            "where attributes of customers are kept together",
+            held_by_customers=False,
+        ),
+        ListDefinition(
+            CONTACT_ATTRIBUTE,
+            "contact-attributes",
+            "sorts contacts; settings name some by number (LS-18 to LS-28)",
+            held_by_customers=False,
+            held_by_contacts=True,
+            several=True,
+            inside=CONTACT_GROUP,
+            facts={"value_type": Fact(FactKind.VALUE_TYPE, "a tick, or a value with it")},
+        ),
+        ListDefinition(
+            CONTACT_GROUP,
+            "contact-groups",
+            "where contact attributes such as the bans are kept together (LS-28)",
+            held_by_customers=False,
+        ),
+        ListDefinition(
+            CATEGORY,
+            "categories",
+            "free marks on customers, contacts or both (TS-03 to TS-07)",
+            held_by_contacts=True,
+            several=True,
+            facts={"scope": Fact(FactKind.SCOPE, "where it may be ticked")},
+        ),
+        ListDefinition("contact_origin", "contact-origins", "how the contact came about (TS-01)"),
+        ListDefinition(
+            "product", "products", "what the customer is interested in (TS-01)", several=True
+        ),
+        ListDefinition("customer_source", "customer-sources", "where a customer came from (TS-01)"),
+    )
+}
+
+_COLOUR = re.compile(r"#[0-9A-Fa-f]{6}", re.ASCII)
+
+
+def checked_facts(
+    definition: ListDefinition, given: Mapping[str, FactValue]
+) -> dict[str, FactValue]:
+    """Return all facts of a value, those left out at their default; refuse wrong ones by field."""
+    for name in given:
+        if name not in definition.facts:
+            raise InvalidField(name, f"{definition.name} has no such field", "Leave the field out.")
+    return {
+        name: fact.default if (value := given.get(name)) is None else _checked(name, fact, value)
+        for name, fact in definition.facts.items()
+    }
+
+
+def _checked(name: str, fact: Fact, value: FactValue) -> FactValue:
+    match fact.kind:
+        case FactKind.FLAG if isinstance(value, bool):
+            return value
+        case FactKind.COLOUR if isinstance(value, str):
+            if value == "":
+                return None
+            if not _COLOUR.fullmatch(value):
+                raise InvalidField(
+                    name, f"{value[:20]!r} is no colour", "Send #RRGGBB, such as #0000FF."
+                )
+            return value.upper()
+        case FactKind.WHOLE if isinstance(value, int) and not isinstance(value, bool):
+            if not 0 <= value <= 2**31 - 1:
+                raise InvalidField(name, f"{value} is out of range", "Send 0 or more.")
+            return value
+        case FactKind.CODE if isinstance(value, str):
+            return value.strip() or None
+        case FactKind.SCOPE | FactKind.VALUE_TYPE if value in CHOICES[fact.kind]:
+            return value
+    choices = CHOICES.get(fact.kind, (fact.kind.value,))
+    raise InvalidField(name, f"{value!r} does not fit", f"Send one of: {', '.join(choices)}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A headcount class with its bounds, both inclusive; None is open (VF-A8)."""
+
+    key: int
+    title: str
+    lowest: int | None
+    highest: int | None
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether the class has no bounds and so takes no raw numbers."""
+        return self.lowest is None and self.highest is None
+
+    def holds(self, headcount: int) -> bool:
+        """Tell whether a number of people falls into the class."""
+        return not self.is_empty and (self.lowest or 0) <= headcount <= (
+            headcount if self.highest is None else self.highest
+        )
+
+
+def refuse_overlap(band: Band, others: list[Band]) -> None:
+    """Refuse bounds that are the wrong way round or overlap with another live class (VF-A8)."""
+    if band.is_empty:
+        return
+    if band.lowest is not None and band.highest is not None and band.lowest > band.highest:
+        raise InvalidField("max", f"{band.highest} is below min {band.lowest}", "Swap them.")
+    for other in others:
+        if other.is_empty or other.key == band.key:
+            continue
+        begins_in_time = (
+            band.lowest is None or other.highest is None or (band.lowest <= other.highest)
+        )
+        ends_late_enough = (
+            band.highest is None or other.lowest is None or (band.highest >= other.lowest)
+        )
+        if begins_in_time and ends_late_enough:
+            raise InvalidField(
+                "min", f"the band overlaps with {other.title!r}", "Choose bounds beside it."
+            )

@@ -1,0 +1,143 @@
+"""Give customers values of the classification lists; statuses end and reopen relationships."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.engine import Row
+
+from services.customers.domain.classification import (
+    Held,
+    Outcome,
+    check_chosen,
+    reclassified,
+    refuse_archived,
+)
+from services.customers.domain.events import RelationshipEnded
+from services.customers.domain.lists import (
+    CUSTOMER_STATUS,
+    END_REASON,
+    HEADCOUNT_CLASS,
+    LISTS,
+    Band,
+)
+from services.customers.handlers.start_relationships import tell_customers
+from services.customers.persistence import lists as store
+from services.customers.persistence.customers import set_classifications
+from services.customers.persistence.documents import lock_customers
+from shared.chassis.errors import InvalidField
+from shared.chassis.unit_of_work import UnitOfWork
+
+Wanted = Mapping[str, Sequence[int]]
+"""The numbers of the values to hold, by list; lists that are not named stay as they are."""
+
+
+async def classify_customers(
+    customer_ids: Collection[UUID],
+    wanted: Wanted,
+    uow: UnitOfWork,
+    *,
+    day: date,
+    tell: bool = True,
+) -> list[UUID]:
+    """
+    Let these customers hold the wanted values; return those for whom that is a change.
+
+    `day` is when the relationship of those ends who turn to an ended status. With `tell` false the
+    caller records the customers himself.
+    """
+    chosen = await _chosen(wanted, uow)
+    present = await lock_customers(uow.connection, customer_ids)
+    rules = await store.keys_by_list(uow.connection, {*wanted, CUSTOMER_STATUS, END_REASON})
+    replaced = {row.key for row in rules if row.list in wanted}
+    ended = {row.key for row in rules if row.list == CUSTOMER_STATUS and row.facts["ended"]}
+    reasons = {row.key for row in rules if row.list == END_REASON}
+    values = [value for values in chosen.values() for value in values]
+    outcomes: dict[UUID, Outcome] = {}
+    for customer_id, row in present.items():
+        held = set(row.classifications)
+        refuse_archived(values, held)
+        outcome = reclassified(
+            held,
+            row.ended_on,
+            replaced=replaced,
+            given={value.key for value in values},
+            ended_statuses=ended,
+            end_reasons=reasons,
+            day=day,
+        )
+        if outcome.keys != held or outcome.ended_on != row.ended_on:
+            outcomes[customer_id] = outcome
+    if outcomes:
+        await set_classifications(
+            uow.connection,
+            {one: (outcome.keys, outcome.ended_on) for one, outcome in outcomes.items()},
+            now=uow.now,
+        )
+        if tell:
+            await _tell(outcomes, chosen.get(END_REASON, []), uow)
+    return list(outcomes)
+
+
+async def headcount_class(headcount: int, uow: UnitOfWork) -> list[int]:
+    """Return the number of the class that so many people fall into; empty if there is none."""
+    rows = await store.list_values(uow.connection, HEADCOUNT_CLASS, archived=False)
+    return [
+        row.number
+        for row in rows
+        if Band(row.key, row.title, row.facts["min"], row.facts["max"]).holds(headcount)
+    ]
+
+
+async def _tell(outcomes: Mapping[UUID, Outcome], reasons: Sequence[Held], uow: UnitOfWork) -> None:
+    rows = await tell_customers(outcomes, uow)
+    uow.record_all(
+        RelationshipEnded(
+            customer_id=customer_id,
+            version=rows[customer_id].version,
+            ended_on=outcome.ended_on,
+            reason=reasons[0].title if reasons else None,
+        )
+        for customer_id, outcome in outcomes.items()
+        if outcome.ends_now and outcome.ended_on is not None
+    )
+
+
+async def _chosen(wanted: Wanted, uow: UnitOfWork) -> dict[str, list[Held]]:
+    for name in wanted:
+        if name not in LISTS or not LISTS[name].held_by_customers:
+            known = ", ".join(one.name for one in LISTS.values() if one.held_by_customers)
+            raise InvalidField(
+                f"classifications.{name}"[:100],
+                "customers hold no values of such a list",
+                f"The lists are: {known}.",
+            )
+    pairs = [(name, number) for name, numbers in wanted.items() for number in numbers]
+    rows = await store.find_values(uow.connection, pairs)
+    for name, number in pairs:
+        if (name, number) not in rows:
+            raise InvalidField(
+                f"classifications.{name}",
+                f"there is no {name} {number}",
+                f"List them: GET /v1/{LISTS[name].path}.",
+            )
+    chosen = {
+        name: [_held(rows[name, number]) for number in dict.fromkeys(numbers)]
+        for name, numbers in wanted.items()
+    }
+    for name, values in chosen.items():
+        check_chosen(name, values)
+    return chosen
+
+
+def _held(row: Row[Any]) -> Held:
+    return Held(
+        key=row.key,
+        list_name=row.list,
+        number=row.number,
+        title=row.title,
+        parent=row.parent,
+        facts=row.facts,
+        archived=row.archived_at is not None,
+    )

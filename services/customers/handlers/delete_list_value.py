@@ -1,0 +1,148 @@
+"""Delete a list value: never from under its holders (VF-07, VF-A2), or by merging it into another.
+
+A value that live records hold is refused with their count and the first of them, unless it is moved
+to another value. A value that only deleted records hold is archived, so that they can be restored.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.engine import Row
+
+from services.customers.domain.bans import CHANNEL_OF, bans_of
+from services.customers.domain.events import ListValueRemoved
+from services.customers.domain.lists import LISTS, ListDefinition
+from services.customers.handlers.change_bans import tell_contact_bans
+from services.customers.handlers.save_list_value import DefaultNeeded, held_value, tell_values
+from services.customers.handlers.start_relationships import tell_customers
+from services.customers.persistence import lists as store
+from services.customers.persistence.contacts import fetch_contacts
+from services.customers.persistence.lists import CONTACT_ATTRIBUTES, CUSTOMERS, Holder
+from services.customers.persistence.register import fetch_settings
+from services.customers.persistence.rows import contact_saved
+from shared.chassis.errors import InvalidField, Kind, Refusal
+from shared.chassis.unit_of_work import UnitOfWork
+
+CHUNK = 2000
+
+
+class ValueInUse(Refusal):
+    """Records, other values or settings still use the value."""
+
+    kind = Kind.CONFLICT
+    slug = "list_value_in_use"
+    remedy = "Move its holders with ?move_to=NUMBER, or archive the value."
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """What became of a value, and how many records were moved away from it."""
+
+    archived: bool
+    moved_customers: int = 0
+    moved_contacts: int = 0
+
+
+async def delete_value(
+    name: str, number: int, uow: UnitOfWork, *, expected: int, move_to: int | None = None
+) -> Deletion:
+    """Delete a value, or archive it where deleted records hold it; with `move_to`, merge it."""
+    definition = LISTS[name]
+    await store.hold_list(uow.connection, name)
+    row = await held_value(name, number, uow, expected=expected)
+    await _refuse_by_settings(definition, row, uow)
+    if row.facts.get("default"):
+        raise DefaultNeeded(f"{row.title!r} is the default.")
+    if move_to is None:
+        return await _delete(definition, row, uow)
+    if move_to == number:
+        raise InvalidField("move_to", "is the value itself", "Choose another value of the list.")
+    target = await held_value(name, move_to, uow)
+    if target.archived_at is not None:
+        raise InvalidField("move_to", f"{target.title!r} is archived", "Choose a live value.")
+    if definition.tree and row.key in await store.ancestors(uow.connection, target.key):
+        raise InvalidField("move_to", "lies below the value", "Choose one outside its subtree.")
+    return await _merge(definition, row, target, uow)
+
+
+async def _delete(definition: ListDefinition, row: Row[Any], uow: UnitOfWork) -> Deletion:
+    deleted_hold_it = False
+    for holder in store.holders_of(definition):
+        used = await store.usage(uow.connection, row, holder)
+        if used.live:
+            raise ValueInUse(
+                f"{row.title!r} is held by {used.live} {holder.table}s.",
+                facts={
+                    "held_by": holder.table,
+                    "count": used.live,
+                    "blockers": [str(one) for one in used.first],
+                },
+            )
+        deleted_hold_it = deleted_hold_it or used.deleted > 0
+    inside = await store.values_inside(uow.connection, row.key)
+    if inside:
+        raise ValueInUse(
+            f"{row.title!r} has {len(inside)} values below or inside it.",
+            remedy="Move them, or delete them first.",
+            facts={"count": len(inside), "blockers": inside[:10]},
+        )
+    if deleted_hold_it:
+        await store.archive_value(uow.connection, row.key, now=uow.now)
+        await tell_values([row.key], uow)
+        return Deletion(archived=True)
+    await _remove(row, None, uow)
+    return Deletion(archived=False)
+
+
+async def _merge(
+    definition: ListDefinition, row: Row[Any], target: Row[Any], uow: UnitOfWork
+) -> Deletion:
+    moved = {
+        holder: await store.move_holders(uow.connection, holder, row, target, now=uow.now)
+        for holder in store.holders_of(definition)
+    }
+    for holder, ids in moved.items():
+        for begin in range(0, len(ids), CHUNK):
+            await _tell(holder, ids[begin : begin + CHUNK], target, uow)
+    await _remove(row, target.key, uow)
+    return Deletion(
+        archived=False,
+        moved_customers=sum(len(ids) for holder, ids in moved.items() if holder is CUSTOMERS),
+        moved_contacts=sum(len(ids) for holder, ids in moved.items() if holder is not CUSTOMERS),
+    )
+
+
+async def _tell(holder: Holder, ids: list[UUID], target: Row[Any], uow: UnitOfWork) -> None:
+    if holder is CUSTOMERS:
+        await tell_customers(ids, uow)
+        return
+    rows = await fetch_contacts(uow.connection, ids)
+    uow.record_all(contact_saved(rows[one]) for one in ids if one in rows)
+    if holder is CONTACT_ATTRIBUTES:
+        # Moved onto an attribute that is a ban, they are banned from this moment on.
+        settings = await fetch_settings(uow.connection, lock=True)
+        if target.number in {settings.get(name) for name in CHANNEL_OF}:
+            await tell_contact_bans(
+                {one: bans_of(rows[one].attributes, settings) for one in rows}, uow
+            )
+
+
+async def _remove(row: Row[Any], heir: int | None, uow: UnitOfWork) -> None:
+    changed = await store.move_relations(uow.connection, row.key, heir, now=uow.now)
+    await store.delete_value(uow.connection, row.key)
+    await tell_values(changed, uow)
+    uow.record(ListValueRemoved(row.list, row.value_id, row.version + 1, row.number, row.title))
+
+
+async def _refuse_by_settings(definition: ListDefinition, row: Row[Any], uow: UnitOfWork) -> None:
+    if CONTACT_ATTRIBUTES not in store.holders_of(definition):
+        return
+    settings = await fetch_settings(uow.connection, lock=True)
+    naming = sorted(name for name, value in settings.items() if value == row.number)
+    if naming:
+        raise ValueInUse(
+            f"{row.title!r} is named by the settings {', '.join(naming)}.",
+            remedy="Give those settings another number first.",
+            facts={"blockers": naming},
+        )

@@ -1,0 +1,232 @@
+"""Create and change the values of the classification lists."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy.engine import Row
+
+from services.customers.domain.lists import (
+    CUSTOMER_STATUS,
+    HEADCOUNT_CLASS,
+    LISTS,
+    MAX_DEPTH,
+    Band,
+    FactValue,
+    ListDefinition,
+    checked_facts,
+    refuse_overlap,
+)
+from services.customers.handlers.ids import new_id
+from services.customers.persistence import lists as store
+from services.customers.persistence.rows import value_saved
+from shared.chassis.errors import InvalidField, Kind, Refusal, StaleVersion
+from shared.chassis.unit_of_work import UnitOfWork
+
+
+class ValueNotFound(Refusal):
+    """The list has no such value."""
+
+    kind = Kind.NOT_FOUND
+    slug = "list_value_not_found"
+    remedy = "List the values of the list to find its number."
+
+
+class NumberTaken(Refusal):
+    """Another value of the list has, or had, this number."""
+
+    kind = Kind.CONFLICT
+    slug = "list_number_taken"
+    remedy = "Choose another number, or leave it out to get the next free one."
+
+
+class TitleTaken(Refusal):
+    """Another live value beside it has this title."""
+
+    kind = Kind.CONFLICT
+    slug = "list_title_taken"
+    remedy = "Choose another title, or use the value that has it."
+
+
+class DefaultNeeded(Refusal):
+    """A list with a default always has exactly one (VF-A10)."""
+
+    kind = Kind.CONFLICT
+    slug = "default_needed"
+    remedy = "Make another value the default first."
+
+
+@dataclass(frozen=True, slots=True)
+class SaveListValue:
+    """What a person says about a value; `parent` and `members` are numbers."""
+
+    title: str
+    number: int | None = None
+    titles: Mapping[str, str] = field(default_factory=dict)
+    order: int = 0
+    archived: bool = False
+    parent: int | None = None
+    members: tuple[int, ...] = ()
+    facts: Mapping[str, FactValue] = field(default_factory=dict)
+
+
+async def create_value(name: str, command: SaveListValue, uow: UnitOfWork) -> int:
+    """Add a value to a list; return its number."""
+    definition = LISTS[name]
+    last = await store.hold_list(uow.connection, name)
+    number = last + 1 if command.number is None else command.number
+    values = await store.list_values(uow.connection, name)
+    if command.number is None:
+        # A number given by hand may lie at the very end of what a number can be.
+        number = _next_number(last, {row.number for row in values})
+    elif any(row.number == number for row in values):
+        raise NumberTaken(f"number: {number} is taken.")
+    row = await _checked(definition, command, None, values, uow)
+    row |= {"list": name, "number": number, "value_id": new_id()}
+    if definition.name == CUSTOMER_STATUS and not any(one.facts["default"] for one in values):
+        row["facts"]["default"] = True
+    await _one_default(definition, row["facts"], uow)
+    key = await store.insert_value(uow.connection, row, now=uow.now)
+    await store.set_last_number(uow.connection, name, number)
+    await tell_values([key], uow)
+    return number
+
+
+def _next_number(last: int, taken: set[int]) -> int:
+    if last < 2**31 - 1:
+        return last + 1
+    return next(number for number in range(1, 2**31) if number not in taken)
+
+
+async def change_value(
+    name: str, number: int, command: SaveListValue, uow: UnitOfWork, *, expected: int
+) -> None:
+    """Replace what a value says if it is still at the expected version; archive or revive it."""
+    definition = LISTS[name]
+    await store.hold_list(uow.connection, name)
+    present = await held_value(name, number, uow, expected=expected)
+    values = await store.list_values(uow.connection, name)
+    row = await _checked(definition, command, present, values, uow)
+    row |= {"list": name, "number": number, "archived": command.archived}
+    if present.facts.get("default") and (command.archived or not row["facts"]["default"]):
+        raise DefaultNeeded(f"{present.title!r} is the default.")
+    if command.archived and row["facts"].get("default"):
+        raise DefaultNeeded("default: what is archived cannot be the default.")
+    if not present.facts.get("default"):
+        await _one_default(definition, row["facts"], uow)
+    await store.update_value(uow.connection, present.key, row, now=uow.now)
+    await tell_values([present.key], uow)
+
+
+async def held_value(
+    name: str, number: int, uow: UnitOfWork, *, expected: int | None = None
+) -> Row[Any]:
+    """Lock a value against being held or changed and return it."""
+    row = await store.find_value(uow.connection, name, number, lock=True)
+    if row is None:
+        raise ValueNotFound(f"There is no {name} {number}.")
+    if expected is not None and row.version != expected:
+        raise StaleVersion(f"The value is at version {row.version}, not {expected}.")
+    return row
+
+
+async def tell_values(keys: Iterable[int], uow: UnitOfWork) -> None:
+    """Record values of lists as they now stand."""
+    rows = await store.values_of(uow.connection, list(keys))
+    uow.record_all(value_saved(row) for row in rows.values())
+
+
+async def _one_default(
+    definition: ListDefinition, facts: Mapping[str, FactValue], uow: UnitOfWork
+) -> None:
+    if facts.get("default"):
+        cleared = await store.clear_default(uow.connection, definition.name, now=uow.now)
+        await tell_values(cleared, uow)
+
+
+async def _checked(
+    definition: ListDefinition,
+    command: SaveListValue,
+    present: Row[Any] | None,
+    values: Iterable[Row[Any]],
+    uow: UnitOfWork,
+) -> dict[str, Any]:
+    """Return the columns of a value; refuse what the list does not allow, naming the field."""
+    parent = await _parent(definition, command, present, uow)
+    facts = checked_facts(definition, command.facts)
+    own_key = present.key if present is not None else 0
+    for other in values:
+        beside = other.key != own_key and other.parent == parent and other.archived_at is None
+        if beside and not command.archived and _folded(other.title) == _folded(command.title):
+            raise TitleTaken(f"title: {definition.name} {other.number} is {other.title!r} already.")
+    if definition.name == HEADCOUNT_CLASS and not command.archived:
+        refuse_overlap(
+            _band(own_key, command.title, facts),
+            [_band(one.key, one.title, one.facts) for one in values if one.archived_at is None],
+        )
+    return {
+        "title": command.title,
+        "titles": dict(command.titles),
+        "position": command.order,
+        "parent": parent,
+        "members": await _members(definition, command, uow),
+        "facts": facts,
+    }
+
+
+def _folded(title: str) -> str:
+    return title.lower()
+
+
+def _band(key: int, title: str, facts: Mapping[str, Any]) -> Band:
+    return Band(key, title, facts["min"], facts["max"])
+
+
+async def _parent(
+    definition: ListDefinition,
+    command: SaveListValue,
+    present: Row[Any] | None,
+    uow: UnitOfWork,
+) -> int | None:
+    if command.parent is None:
+        return None
+    home = definition.name if definition.tree else definition.inside
+    if home is None:
+        raise InvalidField("parent", f"{definition.name} is a flat list", "Leave it out.")
+    found = await store.find_values(uow.connection, [(home, command.parent)])
+    if not found:
+        raise InvalidField(
+            "parent",
+            f"there is no {home} {command.parent}",
+            f"Create it first: POST /v1/{LISTS[home].path}.",
+        )
+    (row,) = found.values()
+    if definition.tree:
+        above = await store.ancestors(uow.connection, row.key)
+        if present is not None and present.key in above:
+            raise InvalidField(
+                "parent", "a value cannot be below itself", "Choose a parent outside its subtree."
+            )
+        levels = 1 if present is None else await store.height(uow.connection, present.key)
+        if len(above) + levels > MAX_DEPTH:
+            raise InvalidField(
+                "parent", f"the tree would have more than {MAX_DEPTH} levels", "Move it higher up."
+            )
+    return int(row.key)
+
+
+async def _members(
+    definition: ListDefinition, command: SaveListValue, uow: UnitOfWork
+) -> list[int]:
+    if not command.members:
+        return []
+    if definition.bundles is None:
+        raise InvalidField("members", f"{definition.name} bundles nothing", "Leave it out.")
+    wanted = [(definition.bundles, number) for number in dict.fromkeys(command.members)]
+    found = await store.find_values(uow.connection, wanted)
+    for pair in wanted:
+        if pair not in found:
+            raise InvalidField(
+                "members", f"there is no {pair[0]} {pair[1]}", "Name existing values."
+            )
+    return [found[pair].key for pair in wanted]

@@ -1,0 +1,389 @@
+"""Statements on list values and on who holds them."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.customers.domain.lists import CONTACT_ATTRIBUTE, ListDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A column that holds values: as keys, or as numbers where settings go by number."""
+
+    table: str
+    id: str
+    column: str
+    reference: str
+
+
+CUSTOMERS = Holder("customer", "customer_id", "classifications", "key")
+CONTACTS = Holder("contact", "contact_id", "classifications", "key")
+CONTACT_ATTRIBUTES = Holder("contact", "contact_id", "attributes", "number")
+
+
+def holders_of(definition: ListDefinition) -> list[Holder]:
+    """Return the columns in which values of a list may be held."""
+    if definition.name == CONTACT_ATTRIBUTE:
+        return [CONTACT_ATTRIBUTES]
+    held = [CUSTOMERS] if definition.held_by_customers else []
+    return held + ([CONTACTS] if definition.held_by_contacts else [])
+
+
+def classified(table: str) -> str:
+    """Return the column `classified`: the numbers of the values a row holds, by list."""
+    return f"""(SELECT jsonb_object_agg(held.list, held.numbers)
+                FROM (SELECT list, jsonb_agg(value.number ORDER BY value.number) AS numbers
+                      FROM list_value AS value WHERE value.key = ANY({table}.classifications)
+                      GROUP BY list) AS held) AS classified"""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How many live and deleted holders a value has, and the first of the live ones."""
+
+    live: int
+    deleted: int
+    first: tuple[UUID, ...]
+
+
+async def hold_list(connection: AsyncConnection, name: str) -> int:
+    """Hold a list against other edits until the commit; return the last number it has given."""
+    await connection.execute(
+        text(
+            "INSERT INTO list_series (list, last_number) VALUES (:list, 0) ON CONFLICT DO NOTHING"
+        ),
+        {"list": name},
+    )
+    result = await connection.execute(
+        text("SELECT last_number FROM list_series WHERE list = :list FOR UPDATE"), {"list": name}
+    )
+    return int(result.scalar_one())
+
+
+async def set_last_number(connection: AsyncConnection, name: str, number: int) -> None:
+    """Remember the highest number a list has given."""
+    await connection.execute(
+        text(
+            "UPDATE list_series SET last_number = greatest(last_number, :number) WHERE list = :list"
+        ),
+        {"list": name, "number": number},
+    )
+
+
+async def list_values(
+    connection: AsyncConnection, name: str, *, archived: bool = True
+) -> Sequence[Row[Any]]:
+    """Return the values of a list in the order of its drop-down: position, title, number."""
+    result = await connection.execute(
+        text(
+            f"""
+            {_VALUES}
+            WHERE value.list = :list AND (:archived OR value.archived_at IS NULL)
+            ORDER BY value.position, lower(value.title), value.number
+            """
+        ),
+        {"list": name, "archived": archived},
+    )
+    return result.all()
+
+
+async def all_values(connection: AsyncConnection) -> Sequence[Row[Any]]:
+    """Return every value of every list."""
+    result = await connection.execute(text(f"{_VALUES} ORDER BY value.key"))
+    return result.all()
+
+
+async def find_value(
+    connection: AsyncConnection, name: str, number: int, *, lock: bool = False
+) -> Row[Any] | None:
+    """Return one value of a list, locked against being held or changed if asked; None if none."""
+    mode = "FOR UPDATE OF value" if lock else ""
+    result = await connection.execute(
+        text(f"{_VALUES} WHERE value.list = :list AND value.number = :number {mode}"),
+        {"list": name, "number": number},
+    )
+    return result.one_or_none()
+
+
+async def find_values(
+    connection: AsyncConnection, wanted: Collection[tuple[str, int]]
+) -> dict[tuple[str, int], Row[Any]]:
+    """Return these values by (list, number), kept from deletion until the commit."""
+    result = await connection.execute(
+        text(
+            f"""
+            {_VALUES}
+            JOIN unnest(CAST(:lists AS text[]), CAST(:numbers AS int[])) AS wanted (list, number)
+              ON wanted.list = value.list AND wanted.number = value.number
+            ORDER BY value.key FOR KEY SHARE OF value
+            """
+        ),
+        {"lists": [name for name, _ in wanted], "numbers": [number for _, number in wanted]},
+    )
+    return {(row.list, row.number): row for row in result}
+
+
+async def values_of(connection: AsyncConnection, keys: Collection[int]) -> dict[int, Row[Any]]:
+    """Return the values of these keys."""
+    result = await connection.execute(
+        text(f"{_VALUES} WHERE value.key = ANY(CAST(:keys AS int[]))"),
+        {"keys": list(keys)},
+    )
+    return {row.key: row for row in result}
+
+
+async def keys_by_list(connection: AsyncConnection, names: Collection[str]) -> Sequence[Row[Any]]:
+    """Return list, key and facts of all values of these lists."""
+    result = await connection.execute(
+        text("SELECT list, key, facts FROM list_value WHERE list = ANY(CAST(:names AS text[]))"),
+        {"names": sorted(names)},
+    )
+    return result.all()
+
+
+async def default_key(connection: AsyncConnection, name: str) -> int | None:
+    """Return the key of a list's default value, kept from deletion until the commit."""
+    result = await connection.execute(
+        text(
+            "SELECT key FROM list_value WHERE list = :list AND facts @> '{\"default\": true}' "
+            "FOR KEY SHARE"
+        ),
+        {"list": name},
+    )
+    return result.scalar_one_or_none()
+
+
+async def insert_value(
+    connection: AsyncConnection, row: Mapping[str, Any], *, now: datetime
+) -> int:
+    """Add a value: value_id, list, number, title, titles, position, parent, members, facts."""
+    result = await connection.execute(
+        text(
+            """
+            INSERT INTO list_value (value_id, list, number, version, title, titles, position,
+                                    parent, members, facts, created_at, updated_at)
+            VALUES (:value_id, :list, :number, 1, :title, CAST(:titles AS jsonb), :position,
+                    :parent, CAST(:members AS int[]), CAST(:facts AS jsonb), :now, :now)
+            RETURNING key
+            """
+        ),
+        {**_columns(row), "value_id": row["value_id"], "now": now},
+    )
+    return int(result.scalar_one())
+
+
+async def update_value(
+    connection: AsyncConnection, key: int, row: Mapping[str, Any], *, now: datetime
+) -> None:
+    """Replace what a value says; `archived` archives it or brings it back."""
+    await connection.execute(
+        text(
+            """
+            UPDATE list_value SET title = :title, titles = CAST(:titles AS jsonb),
+                position = :position, parent = :parent, members = CAST(:members AS int[]),
+                facts = CAST(:facts AS jsonb), version = version + 1, updated_at = :now,
+                archived_at = CASE WHEN NOT :archived THEN NULL
+                                   ELSE coalesce(archived_at, :now) END
+            WHERE key = :key
+            """
+        ),
+        {**_columns(row), "key": key, "archived": row["archived"], "now": now},
+    )
+
+
+def _columns(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **{name: row[name] for name in ("list", "number", "title", "position", "parent")},
+        "titles": json.dumps(row["titles"]),
+        "members": row["members"],
+        "facts": json.dumps(row["facts"]),
+    }
+
+
+async def clear_default(connection: AsyncConnection, name: str, *, now: datetime) -> list[int]:
+    """Take the mark of the default away from whoever has it; return whom."""
+    result = await connection.execute(
+        text(
+            """
+            UPDATE list_value SET facts = facts || '{"default": false}', version = version + 1,
+                                  updated_at = :now
+            WHERE list = :list AND facts @> '{"default": true}' RETURNING key
+            """
+        ),
+        {"list": name, "now": now},
+    )
+    return list(result.scalars())
+
+
+async def ancestors(connection: AsyncConnection, key: int) -> list[int]:
+    """Return a value and all that it is below of, from itself to the root."""
+    result = await connection.execute(
+        text(
+            """
+            WITH RECURSIVE up (key, parent, depth) AS (
+                SELECT key, parent, 1 FROM list_value WHERE key = :key
+                UNION ALL
+                SELECT above.key, above.parent, depth + 1
+                FROM up JOIN list_value AS above ON above.key = up.parent WHERE depth < 100)
+            SELECT key FROM up ORDER BY depth
+            """
+        ),
+        {"key": key},
+    )
+    return list(result.scalars())
+
+
+async def height(connection: AsyncConnection, key: int) -> int:
+    """Return how many levels a subtree has, its root included."""
+    result = await connection.execute(
+        text(f"{_SUBTREE} SELECT max(depth) FROM down"), {"keys": [key]}
+    )
+    return int(result.scalar_one())
+
+
+async def subtree(connection: AsyncConnection, keys: Collection[int]) -> set[int]:
+    """Return these values with all that is below them."""
+    result = await connection.execute(
+        text(f"{_SUBTREE} SELECT DISTINCT key FROM down"), {"keys": list(keys)}
+    )
+    return set(result.scalars())
+
+
+async def usage(connection: AsyncConnection, row: Row[Any], holder: Holder) -> Usage:
+    """Count who holds a value, and name the first ten live ones."""
+    held = f"{holder.column} @> ARRAY[CAST(:reference AS int)]"
+    result = await connection.execute(
+        text(
+            f"""
+            SELECT count(*) FILTER (WHERE deleted_at IS NULL) AS live,
+                   count(*) FILTER (WHERE deleted_at IS NOT NULL) AS deleted,
+                   ARRAY(SELECT {holder.id} FROM {holder.table} WHERE {held}
+                         AND deleted_at IS NULL ORDER BY {holder.id} LIMIT 10) AS first
+            FROM {holder.table} WHERE {held}
+            """
+        ),
+        {"reference": getattr(row, holder.reference)},
+    )
+    counted = result.one()
+    return Usage(counted.live, counted.deleted, tuple(counted.first))
+
+
+async def count_usage(connection: AsyncConnection, name: str, holder: Holder) -> dict[int, int]:
+    """Return how many live holders each value of a list has, by number; its cost is one scan."""
+    result = await connection.execute(
+        text(
+            f"""
+            SELECT value.number, count(*) AS live
+            FROM {holder.table} CROSS JOIN LATERAL unnest({holder.column}) AS held (reference)
+            JOIN list_value AS value ON value.{holder.reference} = held.reference
+                                    AND value.list = :list
+            WHERE deleted_at IS NULL GROUP BY value.number
+            """
+        ),
+        {"list": name},
+    )
+    return {row.number: row.live for row in result}
+
+
+async def move_holders(
+    connection: AsyncConnection,
+    holder: Holder,
+    source: Row[Any],
+    target: Row[Any],
+    *,
+    now: datetime,
+) -> list[UUID]:
+    """Let everybody who holds the source hold the target instead, deleted ones too; return whom."""
+    result = await connection.execute(
+        text(
+            f"""
+            UPDATE {holder.table} SET version = version + 1, updated_at = :now, {holder.column} = (
+                SELECT array_agg(DISTINCT CASE reference WHEN :source THEN CAST(:target AS int)
+                                                         ELSE reference END)
+                FROM unnest({holder.column}) AS held (reference))
+            WHERE {holder.column} @> ARRAY[CAST(:source AS int)]
+            RETURNING {holder.id}
+            """
+        ),
+        {
+            "source": getattr(source, holder.reference),
+            "target": getattr(target, holder.reference),
+            "now": now,
+        },
+    )
+    return list(result.scalars())
+
+
+async def move_relations(
+    connection: AsyncConnection, source: int, target: int | None, *, now: datetime
+) -> list[int]:
+    """Hand children and bundles over to the target, or let bundles drop the source; return whom."""
+    result = await connection.execute(
+        text(
+            """
+            UPDATE list_value SET version = version + 1, updated_at = :now,
+                parent = CASE WHEN parent = :source THEN CAST(:target AS int) ELSE parent END,
+                members = array_remove(
+                    CASE WHEN :target IS NULL OR members @> ARRAY[CAST(:target AS int)]
+                         THEN members ELSE array_replace(members, :source, :target) END, :source)
+            WHERE parent = :source OR members @> ARRAY[CAST(:source AS int)]
+            RETURNING key
+            """
+        ),
+        {"source": source, "target": target, "now": now},
+    )
+    return list(result.scalars())
+
+
+async def values_inside(connection: AsyncConnection, key: int) -> list[str]:
+    """Return the titles of the values directly below or inside a value."""
+    result = await connection.execute(
+        text("SELECT title FROM list_value WHERE parent = :key ORDER BY number"), {"key": key}
+    )
+    return list(result.scalars())
+
+
+async def archive_value(connection: AsyncConnection, key: int, *, now: datetime) -> None:
+    """Archive a value: it stays where it is held and can be given to nobody."""
+    await connection.execute(
+        text(
+            "UPDATE list_value SET archived_at = :now, updated_at = :now, version = version + 1 "
+            "WHERE key = :key AND archived_at IS NULL"
+        ),
+        {"key": key, "now": now},
+    )
+
+
+async def delete_value(connection: AsyncConnection, key: int) -> None:
+    """Remove a value that nobody holds."""
+    await connection.execute(text("DELETE FROM list_value WHERE key = :key"), {"key": key})
+
+
+_VALUES = """
+    SELECT value.value_id, value.key, value.list, value.number, value.version, value.title,
+           value.titles, value.position, value.parent, value.members, value.facts,
+           value.archived_at,
+           (SELECT above.number FROM list_value AS above WHERE above.key = value.parent)
+               AS parent_number,
+           ARRAY(SELECT member.number FROM list_value AS member
+                 WHERE member.key = ANY(value.members) ORDER BY member.number) AS member_numbers
+    FROM list_value AS value
+"""
+_SUBTREE = """
+    WITH RECURSIVE down (key, depth) AS (
+        SELECT key, 1 FROM list_value WHERE key = ANY(CAST(:keys AS int[]))
+        UNION ALL
+        SELECT below.key, depth + 1
+        FROM down JOIN list_value AS below ON below.parent = down.key
+                                          AND below.list = (SELECT list FROM list_value AS top
+                                                            WHERE top.key = down.key)
+        WHERE depth < 100)
+"""
