@@ -158,7 +158,7 @@ async def test_telling_anew_changes_nothing_here_and_can_be_done_again(
     async def state() -> list[Any]:
         found = []
         async with customers.engine.connect() as connection:
-            for table in ("customer", "contact", "contact_customer", "contact_attribute"):
+            for table in ("customer", "contact", "contact_customer", "list_value"):
                 rows = await connection.execute(text(f"TABLE {table} ORDER BY 1, 2"))
                 found.append([tuple(row) for row in rows])
         return found
