@@ -9,6 +9,7 @@ from services.customers.api.customers import customers_router
 from services.customers.api.erp_events import erp_router
 from services.customers.api.lists import lists_routers
 from services.customers.api.register import register_router
+from services.customers.api.search import search_router
 from services.customers.handlers.install_defaults import install_defaults
 from services.customers.handlers.save_customer import Here
 from services.customers.messaging.publications import SOURCE, translate
@@ -63,6 +64,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         relay=Relay(engine, bus, source=SOURCE, address=address_of),
         subscriptions=heard,
         routers=[
+            search_router(units),
             customers_router(units, here),
             contacts_router(units, region=here.region),
             register_router(units),

@@ -82,17 +82,6 @@ def customers_router(units: UnitOfWorkFactory, here: Here) -> APIRouter:
 
         return await write(request, units, work)
 
-    @router.get("")
-    async def list_all(cursor: Cursor = None, limit: Limit = 50) -> Page[CustomerOutput]:
-        """List customers in the order of their creation."""
-        after = cursor_id(cursor)
-        async with units.engine.connect() as connection:
-            rows = await store.list_customers(connection, after=after, limit=limit + 1)
-            references = await store.fetch_references(connection, [row.customer_id for row in rows])
-        items = [customer_output(row, references.get(row.customer_id, [])) for row in rows[:limit]]
-        more = len(rows) > limit
-        return Page(items=items, next=write_cursor(str(items[-1].customer_id)) if more else None)
-
     @router.get("/document-gaps", response_model=Page[GapOutput])
     async def document_gaps(
         purpose: DocumentPurpose = DocumentPurpose.INVOICE, cursor: Cursor = None, limit: Limit = 50

@@ -111,6 +111,7 @@ class CustomerOutput(BaseModel):
     headcount: int | None
     references: list[Reference]
     classifications: dict[str, list[int]] = Field(description="numbers of the values, by list")
+    colour: str | None = Field(description="of its status, to highlight its row with (VF-10)")
     ended_on: date | None
     relationship: RelationshipOutput | None
     bans: BansOutput
@@ -130,6 +131,7 @@ def customer_output(row: Row[Any], references: list[tuple[str, str]]) -> Custome
         phone=row.phone,
         headcount=row.headcount,
         classifications=row.classified or {},
+        colour=row.colour,
         ended_on=row.ended_on,
         references=[Reference(source=source, ref=ref) for source, ref in references],
         relationship=None

@@ -14,7 +14,11 @@ from services.customers.domain.relationship import Relationship
 from services.customers.persistence.lists import classified, default_key
 
 COLUMNS = f"""customer_id, version, number, name, business_id, email, phone, headcount,
-              classifications, {classified("customer")}, attribute_values, ended_on, ban_email,
+              classifications, {classified("customer")},
+              (SELECT facts ->> 'colour' FROM list_value AS status
+               WHERE status.list = '{CUSTOMER_STATUS}'
+                 AND status.key = ANY(customer.classifications)) AS colour,
+              attribute_values, ended_on, ban_email,
               ban_sms, ban_post, started_on, start_source, start_document_source,
               start_document_id, start_recorded_at, start_decided_at, created_at, updated_at,
               deleted_at"""
@@ -232,20 +236,3 @@ async def customer_ids(
         {"after": after, "limit": limit},
     )
     return result.scalars().all()
-
-
-async def list_customers(
-    connection: AsyncConnection, *, after: UUID | None, limit: int
-) -> Sequence[Row[Any]]:
-    """Return customers in the order of their ids (which is that of creation)."""
-    result = await connection.execute(
-        text(
-            f"""
-            SELECT {COLUMNS} FROM customer
-            WHERE deleted_at IS NULL AND (CAST(:after AS uuid) IS NULL OR customer_id > :after)
-            ORDER BY customer_id LIMIT :limit
-            """
-        ),
-        {"after": after, "limit": limit},
-    )
-    return result.all()

@@ -76,6 +76,22 @@ Table(
     Index("ix_customer_business_id", "business_id", unique=True, postgresql_where=LIVE),
     Index("ix_customer_classifications", "classifications", postgresql_using="gin"),
     Index("ix_customer_name", text("lower(name)"), "customer_id", postgresql_where=LIVE),
+    Index("ix_customer_number_order", "number", "customer_id", postgresql_where=LIVE),
+    Index(
+        "ix_customer_started_on",
+        text("coalesce(started_on, CAST('9999-12-31' AS date))"),
+        "customer_id",
+        postgresql_where=LIVE,
+    ),
+    # Short fragments are looked for at the beginning only.
+    Index(
+        "ix_customer_name_beginning", text("lower(name) text_pattern_ops"), postgresql_where=LIVE
+    ),
+    Index(
+        "ix_customer_number_beginning",
+        text("lower(number) text_pattern_ops"),
+        postgresql_where=LIVE,
+    ),
     Index("ix_customer_deleted", "deleted_at", "customer_id", postgresql_where=DELETED),
     CheckConstraint("(started_on IS NULL) = (start_source IS NULL)", name="start_has_source"),
 )
@@ -247,6 +263,18 @@ Table(
     Column("voided", Boolean, nullable=False),
     Column("facts", JSONB, nullable=False),
     moment("replaced_at", nullable=False),
+)
+Table(
+    "saved_search",
+    metadata,
+    Column("search_id", UUID(as_uuid=True), primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("title", Text, nullable=False),
+    # As it came over HTTP, so that it can be run again as it is.
+    Column("search", JSONB, nullable=False),
+    moment("created_at", nullable=False),
+    moment("updated_at", nullable=False),
+    Index("ix_saved_search_title", text("lower(title)"), unique=True),
 )
 Table(
     "consent_counter",

@@ -14,9 +14,9 @@ from services.mailing.domain.channels import Channel, Purpose
 from services.mailing.domain.gate import refuses_channel
 from services.mailing.domain.refusals import SegmentNotFound, channel_refusal
 from services.mailing.domain.rules import Rule
-from services.mailing.domain.spreadsheet import safe_cell
 from services.mailing.persistence import segments
 from services.mailing.persistence.gate import read_consent
+from shared.chassis.spreadsheet import safe_cell
 from shared.chassis.unit_of_work import UnitOfWorkFactory
 
 CHUNK = 2000

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.mailing.domain.spreadsheet import safe_cell
+from shared.chassis.spreadsheet import safe_cell
 
 FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 TEXTS = st.text(alphabet=[*FORMULA, *" ;|\t\r\n\"',a1"], max_size=12)

@@ -1,0 +1,180 @@
+"""Search customers: a page, its total and its facets; and the same as a stream."""
+
+import csv
+import io
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.customers.domain.lists import LISTS, STATUS_GROUP
+from services.customers.domain.search import COUNTED_AT_MOST, CustomerFilter, Sort
+from services.customers.persistence import search as store
+from services.customers.persistence.customers import fetch_references
+from services.customers.persistence.lists import list_values
+from shared.chassis.errors import InvalidField
+from shared.chassis.spreadsheet import safe_cell
+from shared.chassis.unit_of_work import UnitOfWorkFactory
+
+CHUNK = 1000
+
+Format = Literal["csv", "ndjson"]
+After = tuple[Any, UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One page of a search. Counts are exact up to `COUNTED_AT_MOST`."""
+
+    rows: Sequence[Row[Any]]
+    references: Mapping[UUID, list[tuple[str, str]]]
+    total: int
+    hidden_ended: int
+    facets: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+
+    @property
+    def total_is_exact(self) -> bool:
+        """Tell whether there are no more than the total says."""
+        return self.total <= COUNTED_AT_MOST
+
+
+async def search_customers(
+    wanted: CustomerFilter,
+    connection: AsyncConnection,
+    *,
+    sort: Sort,
+    after: After | None,
+    limit: int,
+    facets: Sequence[str] = (),
+) -> Found:
+    """Return one page of the matches, with counts over all of them; refuse unknown lists."""
+    _check_lists(wanted, facets)
+    query = await store.prepare(connection, wanted)
+    if query is None:
+        return Found([], {}, 0, 0, {name: {} for name in facets})
+    rows = await store.find_customers(connection, query, sort=sort, after=after, limit=limit)
+    return Found(
+        rows=rows,
+        references=await fetch_references(connection, [row.customer_id for row in rows]),
+        total=await store.count_customers(connection, query),
+        hidden_ended=await store.count_hidden(connection, query),
+        facets=await store.count_facets(connection, query, facets) if facets else {},
+    )
+
+
+async def export_customers(
+    wanted: CustomerFilter,
+    units: UnitOfWorkFactory,
+    *,
+    sort: Sort,
+    format: Format,
+    chunk: int = CHUNK,
+) -> AsyncIterator[bytes]:
+    """
+    Return the matches as a stream of CSV or NDJSON; refusals come before the stream, as errors.
+
+    No transaction stays open while the reader reads, so each chunk is as of its own moment.
+    """
+    _check_lists(wanted, ())
+    lists = [one.name for one in LISTS.values() if one.held_by_customers]
+    async with units.engine.connect() as connection:
+        query = await store.prepare(connection, wanted)
+        titles = {
+            (name, row.number): row.title
+            for name in lists
+            for row in await list_values(connection, name)
+        }
+
+    async def stream() -> AsyncIterator[bytes]:
+        if format == "csv":
+            yield _csv([[*_COLUMNS, *lists]])
+        after: After | None = None
+        while query is not None:
+            async with units.engine.connect() as connection:
+                rows = await store.find_customers(
+                    connection, query, sort=sort, after=after, limit=chunk
+                )
+            if rows:
+                yield _written(rows, lists, titles, format)
+            if len(rows) < chunk:
+                return
+            after = rows[-1].sort_key, rows[-1].customer_id
+
+    return stream()
+
+
+_COLUMNS = (
+    "customer_id",
+    "number",
+    "name",
+    "business_id",
+    "email",
+    "phone",
+    "headcount",
+    "started_on",
+    "start_source",
+    "ended_on",
+)
+
+
+def _written(
+    rows: Sequence[Row[Any]],
+    lists: Sequence[str],
+    titles: Mapping[tuple[str, int], str],
+    format: Format,
+) -> bytes:
+    if format == "ndjson":
+        return "".join(
+            json.dumps(
+                {name: _text(getattr(row, name)) or None for name in _COLUMNS}
+                | {"classifications": row.classified or {}},
+                ensure_ascii=False,
+            )
+            + "\n"
+            for row in rows
+        ).encode()
+    return _csv(
+        [
+            [
+                *(safe_cell(_text(getattr(row, name))) for name in _COLUMNS),
+                *(
+                    safe_cell(
+                        "; ".join(titles[name, one] for one in (row.classified or {}).get(name, []))
+                    )
+                    for name in lists
+                ),
+            ]
+            for row in rows
+        ]
+    )
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _csv(lines: Sequence[Sequence[str]]) -> bytes:
+    written = io.StringIO()
+    csv.writer(written).writerows(lines)
+    return written.getvalue().encode()
+
+
+def _check_lists(wanted: CustomerFilter, facets: Sequence[str]) -> None:
+    known = [one.name for one in LISTS.values() if one.held_by_customers]
+    for field_name, names in (
+        ("having", wanted.having),
+        ("lacking", wanted.lacking),
+        ("facets", facets),
+    ):
+        allowed = known if field_name == "facets" else [*known, STATUS_GROUP]
+        for name in names:
+            if name not in allowed:
+                raise InvalidField(
+                    f"{field_name}.{name}"[:100],
+                    "customers are not sorted by such a list",
+                    f"The lists are: {', '.join(allowed)}.",
+                )

@@ -1,0 +1,303 @@
+"""The search for customers: one statement per question, its cost bounded by the page.
+
+A fragment is first looked up by trigrams, up to a bound. Where it hits few, these are sorted; where
+it hits many, the sort order is walked instead, since hits are then found soon. Either way the rows
+are right to the last.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.customers.domain.lists import CUSTOMER_STATUS, LISTS, STATUS_GROUP
+from services.customers.domain.search import COUNTED_AT_MOST, CustomerFilter, Ended, Sort
+from services.customers.persistence.customers import COLUMNS
+
+FEW_HITS = 2000
+# Below this many characters there is no trigram: names and numbers are then searched by beginning.
+SHORTEST_FRAGMENT = 3
+LAST_CHARACTER = "\U0010ffff"
+FAR_FUTURE = "CAST('9999-12-31' AS date)"
+
+_KEYS = {
+    "name": ("lower(name)", "text"),
+    "number": ("number", "text"),
+    "started_on": (f"coalesce(started_on, {FAR_FUTURE})", "date"),
+    "created_at": ("customer_id", "uuid"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A filter turned into conditions on live customers, with the values they need."""
+
+    conditions: tuple[str, ...]
+    values: Mapping[str, Any]
+    # Holds for the ended customers that the filter hides; None where it hides none.
+    hidden: str | None = None
+
+
+@dataclass(slots=True)
+class _Building:
+    conditions: list[str] = field(default_factory=lambda: ["deleted_at IS NULL"])
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, condition: str, **values: Any) -> None:
+        self.conditions.append(condition)
+        self.values.update(values)
+
+
+async def prepare(connection: AsyncConnection, wanted: CustomerFilter) -> Query | None:
+    """
+    Return the filter as a query, its list values resolved to keys.
+
+    Returns None when a number that no list has makes the filter match nobody.
+    """
+    building = _Building()
+    keys = await _resolved(connection, wanted)
+    for place, name in enumerate(wanted.having):
+        if not keys[name]:
+            return None
+        building.add(
+            f"classifications && CAST(:having{place} AS int[])", **{f"having{place}": keys[name]}
+        )
+    lacking = [key for name in wanted.lacking for key in keys[f"-{name}"]]
+    if lacking:
+        building.add("NOT classifications && CAST(:lacking AS int[])", lacking=lacking)
+    _add_start(building, wanted)
+    _add_turnover(building, wanted)
+    if wanted.fragment:
+        await _add_fragment(connection, building, wanted.fragment)
+    restricts = CUSTOMER_STATUS in wanted.having or STATUS_GROUP in wanted.having
+    ended = wanted.shows_ended(restricts_status=restricts)
+    building.values["ended"] = await _ended_keys(connection)
+    is_ended = "classifications && CAST(:ended AS int[])"
+    if ended is Ended.SHOW:
+        return Query(tuple(building.conditions), building.values)
+    conditions = tuple(building.conditions)
+    if ended is Ended.ONLY:
+        return Query((*conditions, is_ended), building.values)
+    return Query((*conditions, f"NOT {is_ended}"), building.values, hidden=is_ended)
+
+
+async def find_customers(
+    connection: AsyncConnection,
+    query: Query,
+    *,
+    sort: Sort,
+    after: tuple[Any, UUID] | None,
+    limit: int,
+) -> Sequence[Row[Any]]:
+    """Return one page in the order asked for; `after` is the sort key and id of the last row."""
+    key, kind = _KEYS[sort.column]
+    direction, beyond = ("DESC", "<") if sort.down else ("ASC", ">")
+    conditions = list(query.conditions)
+    values = {**query.values, "limit": limit}
+    if after is not None:
+        conditions.append(
+            f"({key}, customer_id) {beyond} (CAST(:after_key AS {kind}), CAST(:after_id AS uuid))"
+        )
+        values |= {"after_key": after[0], "after_id": after[1]}
+    result = await connection.execute(
+        text(
+            f"""
+            SELECT {COLUMNS}, {key} AS sort_key FROM customer
+            WHERE {" AND ".join(conditions)}
+            ORDER BY {key} {direction}, customer_id {direction} LIMIT :limit
+            """
+        ),
+        values,
+    )
+    return result.all()
+
+
+async def count_customers(connection: AsyncConnection, query: Query) -> int:
+    """Count the matches, up to one more than `COUNTED_AT_MOST`."""
+    return await _counted(connection, query, query.conditions)
+
+
+async def count_hidden(connection: AsyncConnection, query: Query) -> int:
+    """Count the ended customers that are hidden, up to one more than `COUNTED_AT_MOST`."""
+    if query.hidden is None:
+        return 0
+    return await _counted(connection, query, (*query.conditions[:-1], query.hidden))
+
+
+async def _counted(connection: AsyncConnection, query: Query, conditions: Collection[str]) -> int:
+    result = await connection.execute(
+        text(
+            f"""
+            SELECT count(*) FROM (SELECT 1 FROM customer WHERE {" AND ".join(conditions)}
+                                  LIMIT {COUNTED_AT_MOST + 1}) AS found
+            """
+        ),
+        query.values,
+    )
+    return int(result.scalar_one())
+
+
+async def count_facets(
+    connection: AsyncConnection, query: Query, names: Collection[str]
+) -> dict[str, dict[int, int]]:
+    """Return by list how many matches hold each value, among the first `COUNTED_AT_MOST`."""
+    result = await connection.execute(
+        text(
+            f"""
+            SELECT value.list, value.number, count(*) AS customers
+            FROM (SELECT classifications FROM customer WHERE {" AND ".join(query.conditions)}
+                  LIMIT {COUNTED_AT_MOST}) AS found
+            CROSS JOIN LATERAL unnest(found.classifications) AS held (key)
+            JOIN list_value AS value ON value.key = held.key
+                                    AND value.list = ANY(CAST(:names AS text[]))
+            GROUP BY value.list, value.number
+            """
+        ),
+        {**query.values, "names": list(names)},
+    )
+    found: dict[str, dict[int, int]] = {name: {} for name in names}
+    for row in result:
+        found[row.list][row.number] = row.customers
+    return found
+
+
+async def _resolved(connection: AsyncConnection, wanted: CustomerFilter) -> dict[str, list[int]]:
+    """Return by list the keys that its numbers mean; what is excluded goes by `-list`."""
+    asked = [
+        (label, name, number)
+        for mark, chosen in (("", wanted.having), ("-", wanted.lacking))
+        for name, numbers in chosen.items()
+        for label in (f"{mark}{name}",)
+        for number in numbers
+    ]
+    keys: dict[str, list[int]] = {label: [] for label, _, _ in asked}
+    result = await connection.execute(
+        _RESOLVE,
+        {
+            "labels": [label for label, _, _ in asked],
+            "lists": [name for _, name, _ in asked],
+            "numbers": [number for _, _, number in asked],
+            "trees": [name for name, one in LISTS.items() if one.tree],
+        },
+    )
+    for row in result:
+        keys[row.label].append(row.key)
+    return keys
+
+
+async def _ended_keys(connection: AsyncConnection) -> list[int]:
+    result = await connection.execute(
+        text(
+            "SELECT key FROM list_value "
+            "WHERE list = 'customer_status' AND facts @> '{\"ended\": true}'"
+        )
+    )
+    return list(result.scalars())
+
+
+def _add_start(building: _Building, wanted: CustomerFilter) -> None:
+    if wanted.started is not None:
+        building.add(f"(started_on IS NOT NULL) = {str(wanted.started).lower()}")
+    if wanted.started_since is not None:
+        building.add("started_on >= :started_since", started_since=wanted.started_since)
+    if wanted.started_until is not None:
+        building.add("started_on <= :started_until", started_until=wanted.started_until)
+
+
+def _add_turnover(building: _Building, wanted: CustomerFilter) -> None:
+    turnover = wanted.turnover
+    if turnover is None:
+        return
+    amount = """(SELECT coalesce(sum(CASE kind WHEN 'credit_note' THEN -abs(net_amount)
+                                                ELSE net_amount END), 0)
+                 FROM erp_document AS document
+                 WHERE document.customer_id = customer.customer_id
+                   AND document.kind IN ('invoice', 'credit_note') AND NOT document.voided
+                   AND document.currency = :currency
+                   AND (CAST(:turnover_since AS date) IS NULL
+                        OR document.document_date >= :turnover_since)
+                   AND (CAST(:turnover_until AS date) IS NULL
+                        OR document.document_date <= :turnover_until))"""
+    values = {
+        "currency": turnover.currency,
+        "turnover_since": turnover.since,
+        "turnover_until": turnover.until,
+    }
+    if turnover.least is not None:
+        building.add(f"{amount} >= :turnover_least", **values, turnover_least=turnover.least)
+    if turnover.most is not None:
+        building.add(f"{amount} <= :turnover_most", **values, turnover_most=turnover.most)
+
+
+async def _add_fragment(connection: AsyncConnection, building: _Building, fragment: str) -> None:
+    folded = fragment.strip().lower()
+    if len(folded) < SHORTEST_FRAGMENT:
+        statement, condition = _BEGIN_WITH, _BEGINS_WITH
+        values = {"beginning": folded, "last": f"{folded}{LAST_CHARACTER}"}
+    else:
+        statement, condition = _HITS, _IS_HIT
+        values = {"pattern": f"%{_escaped(folded)}%"}
+    result = await connection.execute(text(statement), {**values, "limit": FEW_HITS + 1})
+    hits = set(result.scalars())
+    if len(hits) <= FEW_HITS:
+        building.add("customer_id = ANY(CAST(:hits AS uuid[]))", hits=list(hits))
+    else:
+        building.add(condition, **values)
+
+
+def _escaped(fragment: str) -> str:
+    return fragment.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+_RESOLVE = text(
+    """
+    WITH RECURSIVE named (label, key, list) AS (
+        SELECT asked.label, value.key, value.list
+        FROM unnest(CAST(:labels AS text[]), CAST(:lists AS text[]), CAST(:numbers AS int[]))
+             AS asked (label, list, number)
+        JOIN list_value AS value ON value.list = asked.list AND value.number = asked.number
+        UNION
+        SELECT named.label, below.key, below.list
+        FROM named JOIN list_value AS below ON below.parent = named.key
+                                           AND below.list = named.list
+        WHERE named.list = ANY(CAST(:trees AS text[]))
+    )
+    SELECT label, key FROM named WHERE list <> 'status_group'
+    UNION
+    SELECT named.label, member.key
+    FROM named JOIN list_value AS bundle ON bundle.key = named.key
+    CROSS JOIN LATERAL unnest(bundle.members) AS member (key)
+    WHERE named.list = 'status_group'
+    """
+)
+_HITS = """
+    (SELECT customer_id FROM customer
+     WHERE deleted_at IS NULL AND search_text LIKE :pattern LIMIT :limit)
+    UNION
+    (SELECT place.customer_id FROM contact JOIN contact_customer AS place USING (contact_id)
+     WHERE contact.deleted_at IS NULL AND contact.search_text LIKE :pattern LIMIT :limit)
+"""
+_IS_HIT = """
+    (search_text LIKE :pattern OR EXISTS (
+        SELECT FROM contact_customer AS place JOIN contact USING (contact_id)
+        WHERE place.customer_id = customer.customer_id
+          AND contact.deleted_at IS NULL AND contact.search_text LIKE :pattern))
+"""
+# Ranges by code points, not LIKE: an index serves them whatever the plan was made for.
+_BEGIN_WITH = """
+    (SELECT customer_id FROM customer
+     WHERE deleted_at IS NULL AND lower(name) ~>=~ :beginning AND lower(name) ~<=~ :last
+     LIMIT :limit)
+    UNION
+    (SELECT customer_id FROM customer
+     WHERE deleted_at IS NULL AND lower(number) ~>=~ :beginning AND lower(number) ~<=~ :last
+     LIMIT :limit)
+"""
+_BEGINS_WITH = """
+    ((lower(name) ~>=~ :beginning AND lower(name) ~<=~ :last)
+     OR (lower(number) ~>=~ :beginning AND lower(number) ~<=~ :last))
+"""
