@@ -9,6 +9,7 @@ from services.customers.api.customers import customers_router
 from services.customers.api.erp_events import erp_router
 from services.customers.api.lists import lists_routers
 from services.customers.api.register import register_router
+from services.customers.api.reports import reports_router
 from services.customers.api.search import search_router
 from services.customers.handlers.install_defaults import install_defaults
 from services.customers.handlers.save_customer import Here
@@ -69,6 +70,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             contacts_router(units, region=here.region),
             register_router(units),
             *lists_routers(units),
+            reports_router(units),
             erp_router(inbox),
         ],
         versions=VERSIONS,
