@@ -8,6 +8,7 @@ from services.customers.api.contacts import contacts_router
 from services.customers.api.customers import customers_router
 from services.customers.api.erp_events import erp_router
 from services.customers.api.lists import lists_routers
+from services.customers.api.operations import operations_router
 from services.customers.api.register import register_router
 from services.customers.api.reports import reports_router
 from services.customers.api.search import search_router
@@ -71,6 +72,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             register_router(units),
             *lists_routers(units),
             reports_router(units),
+            operations_router(units, here),
             erp_router(inbox),
         ],
         versions=VERSIONS,

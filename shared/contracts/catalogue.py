@@ -48,6 +48,7 @@ CATALOGUE: dict[str, EventType] = {
         EventType("customers.contact-saved.v1", customers.ContactSaved, ("mailing",)),
         EventType("customers.contact-deleted.v1", customers.ContactDeleted, ("mailing",)),
         EventType("customers.classification-saved.v1", customers.ClassificationSaved, ("mailing",)),
+        EventType("customers.operation-completed.v1", customers.OperationCompleted, ()),
         EventType("customers.first-invoice-posted.v1", customers.FirstInvoicePosted, ()),
         EventType("customers.first-sales-order-posted.v1", customers.FirstSalesOrderPosted, ()),
         EventType("customers.relationship-started.v1", customers.RelationshipStarted, ()),

@@ -118,6 +118,14 @@ class ClassificationSaved(Contract):
     facts: dict[str, Text] = Field(default_factory=dict, description="such as colour, min, max")
 
 
+class OperationCompleted(Contract):
+    """Many customers were changed as one operation; each change is told by an event of its own."""
+
+    operation_id: UUID
+    customers: Annotated[int, Field(ge=0)]
+    deleted: Annotated[int, Field(ge=0, description="deleted customers that were changed too")]
+
+
 class FirstInvoicePosted(Contract):
     """A customer's first recorded invoice is known, or is now another one than before."""
 

@@ -87,6 +87,15 @@ class RelationshipEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class OperationCompleted:
+    """Many customers were changed at once; each is told by itself besides."""
+
+    operation_id: UUID
+    customers: int
+    deleted: int
+
+
+@dataclass(frozen=True, slots=True)
 class CustomerDeleted:
     """A customer was deleted; it can be restored."""
 

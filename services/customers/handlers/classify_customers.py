@@ -20,6 +20,7 @@ from services.customers.domain.lists import (
     END_REASON,
     HEADCOUNT_CLASS,
     LISTS,
+    TRACKING_VALUE,
     Band,
 )
 from services.customers.handlers.start_relationships import tell_customers
@@ -32,6 +33,8 @@ from shared.chassis.unit_of_work import UnitOfWork
 Wanted = Mapping[str, Sequence[int]]
 """The numbers of the values to hold, by list; lists that are not named stay as they are."""
 
+NOTHING: Wanted = {}
+
 
 async def classify_customers(
     customer_ids: Collection[UUID],
@@ -39,27 +42,38 @@ async def classify_customers(
     uow: UnitOfWork,
     *,
     day: date,
-    tell: bool = True,
-) -> list[UUID]:
+    add: Wanted = NOTHING,
+    remove: Wanted = NOTHING,
+    rehearse: bool = False,
+) -> dict[UUID, bool]:
     """
-    Let these customers hold the wanted values; return those for whom that is a change.
+    Let these customers hold the wanted values, and those to add, and no longer those to remove.
 
-    `day` is when the relationship of those ends who turn to an ended status. With `tell` false the
-    caller records the customers himself.
+    Returns for whom that is a change, and whether he is deleted; a rehearsal changes nobody. `day`
+    is when the relationship of those ends who turn to an ended status.
     """
     chosen = await _chosen(wanted, uow)
+    added = await _chosen(add, uow)
+    removed = await _chosen(remove, uow, complete=False)
+    if CUSTOMER_STATUS in remove and CUSTOMER_STATUS not in {*wanted, *add}:
+        raise InvalidField(
+            f"remove.{CUSTOMER_STATUS}",
+            "every customer has a status (VF-02)",
+            "Say which status takes its place, under `put`.",
+        )
     present = await lock_customers(uow.connection, customer_ids)
-    rules = await store.keys_by_list(uow.connection, {*wanted, CUSTOMER_STATUS, END_REASON})
-    replaced = {row.key for row in rules if row.list in wanted}
+    rules = await store.keys_by_list(uow.connection, {*wanted, *add, CUSTOMER_STATUS, END_REASON})
+    values = [value for held in (*chosen.values(), *added.values()) for value in held]
+    replaced = {value.key for held in removed.values() for value in held}
+    replaced |= {row.key for row in rules if row.list in wanted or _gives_way(row, added)}
     ended = {row.key for row in rules if row.list == CUSTOMER_STATUS and row.facts["ended"]}
     reasons = {row.key for row in rules if row.list == END_REASON}
-    values = [value for values in chosen.values() for value in values]
     outcomes: dict[UUID, Outcome] = {}
     for customer_id, row in present.items():
-        held = set(row.classifications)
-        refuse_archived(values, held)
+        held_keys = set(row.classifications)
+        refuse_archived(values, held_keys)
         outcome = reclassified(
-            held,
+            held_keys,
             row.ended_on,
             replaced=replaced,
             given={value.key for value in values},
@@ -67,17 +81,26 @@ async def classify_customers(
             end_reasons=reasons,
             day=day,
         )
-        if outcome.keys != held or outcome.ended_on != row.ended_on:
+        if outcome.keys != held_keys or outcome.ended_on != row.ended_on:
             outcomes[customer_id] = outcome
-    if outcomes:
+    if outcomes and not rehearse:
         await set_classifications(
             uow.connection,
             {one: (outcome.keys, outcome.ended_on) for one, outcome in outcomes.items()},
             now=uow.now,
         )
-        if tell:
-            await _tell(outcomes, chosen.get(END_REASON, []), uow)
-    return list(outcomes)
+        await _tell(outcomes, chosen.get(END_REASON, []), uow)
+    return {one: present[one].deleted_at is not None for one in outcomes}
+
+
+def _gives_way(row: Row[Any], added: Mapping[str, Sequence[Held]]) -> bool:
+    """Tell whether a value gives way to an added one: of the same list, or tracking object."""
+    values = added.get(row.list, ())
+    if not values:
+        return False
+    if not LISTS[row.list].several:
+        return True
+    return row.list == TRACKING_VALUE and row.parent in {value.parent for value in values}
 
 
 async def headcount_class(headcount: int, uow: UnitOfWork) -> list[int]:
@@ -104,7 +127,10 @@ async def _tell(outcomes: Mapping[UUID, Outcome], reasons: Sequence[Held], uow: 
     )
 
 
-async def _chosen(wanted: Wanted, uow: UnitOfWork) -> dict[str, list[Held]]:
+async def _chosen(
+    wanted: Wanted, uow: UnitOfWork, *, complete: bool = True
+) -> dict[str, list[Held]]:
+    """Return the values of these numbers; `complete` where they are all a customer is to hold."""
     for name in wanted:
         if name not in LISTS or not LISTS[name].held_by_customers:
             known = ", ".join(one.name for one in LISTS.values() if one.held_by_customers)
@@ -126,7 +152,7 @@ async def _chosen(wanted: Wanted, uow: UnitOfWork) -> dict[str, list[Held]]:
         name: [_held(rows[name, number]) for number in dict.fromkeys(numbers)]
         for name, numbers in wanted.items()
     }
-    for name, values in chosen.items():
+    for name, values in chosen.items() if complete else ():
         check_chosen(name, values)
     return chosen
 

@@ -135,6 +135,16 @@ def _(event: events.RelationshipEnded) -> Publication:
 
 
 @translate.register
+def _(event: events.OperationCompleted) -> Publication:
+    return publication(
+        told.OperationCompleted(
+            operation_id=event.operation_id, customers=event.customers, deleted=event.deleted
+        ),
+        subject=f"operation/{event.operation_id}",
+    )
+
+
+@translate.register
 def _(event: events.CustomerDeleted) -> Publication:
     return publication(
         told.CustomerDeleted(customer_id=event.customer_id, version=event.version),

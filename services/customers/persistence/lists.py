@@ -141,9 +141,12 @@ async def values_of(connection: AsyncConnection, keys: Collection[int]) -> dict[
 
 
 async def keys_by_list(connection: AsyncConnection, names: Collection[str]) -> Sequence[Row[Any]]:
-    """Return list, key and facts of all values of these lists."""
+    """Return list, key, parent and facts of all values of these lists."""
     result = await connection.execute(
-        text("SELECT list, key, facts FROM list_value WHERE list = ANY(CAST(:names AS text[]))"),
+        text(
+            "SELECT list, key, parent, facts FROM list_value "
+            "WHERE list = ANY(CAST(:names AS text[]))"
+        ),
         {"names": sorted(names)},
     )
     return result.all()
@@ -291,6 +294,18 @@ async def count_usage(connection: AsyncConnection, name: str, holder: Holder) ->
         {"list": name},
     )
     return {row.number: row.live for row in result}
+
+
+async def holder_ids(connection: AsyncConnection, key: int, *, limit: int) -> list[UUID]:
+    """Return the customers that hold a value, deleted ones too."""
+    result = await connection.execute(
+        text(
+            "SELECT customer_id FROM customer WHERE classifications @> ARRAY[CAST(:key AS int)] "
+            "ORDER BY customer_id LIMIT :limit"
+        ),
+        {"key": key, "limit": limit},
+    )
+    return list(result.scalars())
 
 
 async def move_holders(

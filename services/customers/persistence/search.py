@@ -116,6 +116,20 @@ async def find_customers(
     return result.all()
 
 
+async def find_ids(connection: AsyncConnection, query: Query, *, limit: int) -> list[UUID]:
+    """Return the ids of the matches in the order of creation."""
+    result = await connection.execute(
+        text(
+            f"""
+            SELECT customer_id FROM customer WHERE {" AND ".join(query.conditions)}
+            ORDER BY customer_id LIMIT :limit
+            """
+        ),
+        {**query.values, "limit": limit},
+    )
+    return list(result.scalars())
+
+
 async def count_customers(connection: AsyncConnection, query: Query) -> int:
     """Count the matches, up to one more than `COUNTED_AT_MOST`."""
     return await _counted(connection, query, query.conditions)

@@ -211,6 +211,14 @@ Table(
     Column("actor", Text),
     Column("before", JSONB, nullable=False),
     Column("after", JSONB, nullable=False),
+    # Which operation on many records it was part of.
+    Column("operation_id", UUID(as_uuid=True)),
+    Index(
+        "ix_history_operation",
+        "operation_id",
+        "history_id",
+        postgresql_where=text("operation_id IS NOT NULL"),
+    ),
     Index("ix_history_record", "record", "record_id", "history_id"),
 )
 Table(
@@ -262,6 +270,17 @@ Table(
     Column("voided", Boolean, nullable=False),
     Column("facts", JSONB, nullable=False),
     moment("replaced_at", nullable=False),
+)
+Table(
+    "operation",
+    metadata,
+    Column("operation_id", UUID(as_uuid=True), primary_key=True),
+    moment("at", nullable=False),
+    # What was asked for, as it was asked.
+    Column("request", JSONB, nullable=False),
+    Column("customers", Integer, nullable=False),
+    Column("deleted", Integer, nullable=False),
+    Column("undoes", ForeignKey("operation.operation_id"), unique=True),
 )
 Table(
     "saved_search",
