@@ -15,6 +15,7 @@ from rich.console import Console
 
 from apps.cli.erp import erp
 from apps.cli.parked import parked
+from apps.cli.profile import profile
 from apps.embedded.postgres import PostgresError
 from shared.chassis.settings import BadSettings, EnvironmentSettings
 
@@ -30,6 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(erp, name="erp", help="Feed Suhde with documents of an ERP.")
+app.add_typer(profile, name="profile", help="Fill the lists with values a vendor's manual names.")
 app.add_typer(parked, name="parked", help="Look at parked messages and get them going again.")
 
 Data = Annotated[Path, typer.Option(help="where this installation keeps its data")]

@@ -9,6 +9,7 @@ from services.customers.api.customers import customers_router
 from services.customers.api.erp_events import erp_router
 from services.customers.api.lists import lists_routers
 from services.customers.api.operations import operations_router
+from services.customers.api.profiles import profiles_router
 from services.customers.api.register import register_router
 from services.customers.api.reports import reports_router
 from services.customers.api.search import search_router
@@ -73,6 +74,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             *lists_routers(units),
             reports_router(units),
             operations_router(units, here),
+            profiles_router(units),
             erp_router(inbox),
         ],
         versions=VERSIONS,

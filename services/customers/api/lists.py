@@ -32,6 +32,7 @@ _TYPES: dict[FactKind, Any] = {
     FactKind.COLOUR: _SHORT | None,
     FactKind.WHOLE: int | None,
     FactKind.CODE: _SHORT | None,
+    FactKind.PREFIX: _SHORT | None,
     FactKind.SCOPE: Literal["customer", "contact", "both"],
     FactKind.VALUE_TYPE: Literal["tick", "text", "number", "date", "list"],
 }

@@ -14,6 +14,7 @@ from shared.chassis.errors import InvalidField
 
 LANGUAGES = ("fi", "sv", "hu", "en")
 MAX_DEPTH = 20
+MAX_PREFIX = 10
 
 FactValue = bool | int | str | None
 
@@ -25,6 +26,7 @@ class FactKind(StrEnum):
     COLOUR = "colour"
     WHOLE = "whole"
     CODE = "code"
+    PREFIX = "prefix"
     SCOPE = "scope"
     VALUE_TYPE = "value_type"
 
@@ -111,7 +113,8 @@ LISTS: dict[str, ListDefinition] = {
         ListDefinition(
             INDUSTRY,
             "industries",
-            "what the customer does (VF-30 to VF-32, TS-16 to TS-21)",
+            "what the customer does; NACE is a tree (VF-30 to VF-32, TS-16 to TS-21)",
+            tree=True,
             facts={"code": Fact(FactKind.CODE, "such as a NACE code")},
         ),
         ListDefinition(
@@ -136,7 +139,10 @@ LISTS: dict[str, ListDefinition] = {
             "customer-kinds",
             "customer or supplier, with a number series (LS-08 to LS-12)",
             facts={
-                "prefix": Fact(FactKind.CODE, "what numbers of this kind begin with"),
+                "prefix": Fact(
+                    FactKind.PREFIX,
+                    "what numbers of this kind begin with, up to 10 characters, the last no digit",
+                ),
                 "supplier": _flag("marks a supplier"),
             },
         ),
@@ -233,10 +239,23 @@ def _checked(name: str, fact: Fact, value: FactValue) -> FactValue:
             return value
         case FactKind.CODE if isinstance(value, str):
             return value.strip() or None
+        case FactKind.PREFIX if isinstance(value, str):
+            return _checked_prefix(name, value.strip()) or None
         case FactKind.SCOPE | FactKind.VALUE_TYPE if value in CHOICES[fact.kind]:
             return value
     choices = CHOICES.get(fact.kind, (fact.kind.value,))
     raise InvalidField(name, f"{value!r} does not fit", f"Send one of: {', '.join(choices)}.")
+
+
+def _checked_prefix(name: str, prefix: str) -> str:
+    # What follows the prefix is digits: with none at its end, no two series give the same number.
+    if prefix[-1:].isdigit():
+        raise InvalidField(
+            name, f"{prefix[:20]!r} ends in a digit", "End it in a letter or a sign."
+        )
+    if len(prefix) > MAX_PREFIX:
+        raise InvalidField(name, f"{prefix[:20]!r} is too long", f"Send {MAX_PREFIX} at most.")
+    return prefix
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import text
 
 from services.customers.domain.contact_data import checked_email, checked_phone
-from services.customers.domain.lists import HEADCOUNT_CLASS
+from services.customers.domain.lists import CUSTOMER_KIND, HEADCOUNT_CLASS
 from services.customers.domain.relationship import MANUAL, Relationship
 from services.customers.domain.settings import start_rule
 from services.customers.handlers.change_bans import CustomerNotFound
@@ -27,6 +27,7 @@ from services.customers.handlers.start_relationships import (
 )
 from services.customers.persistence import customers as store
 from services.customers.persistence.documents import first_documents, lock_customers
+from services.customers.persistence.lists import find_values
 from services.customers.persistence.register import fetch_settings
 from services.customers.persistence.rows import relationship_of
 from shared.chassis.errors import Kind, Refusal, StaleVersion
@@ -74,7 +75,7 @@ class SetRelationshipStart:
 
 async def create_customer(command: SaveCustomer, uow: UnitOfWork, here: Here) -> UUID:
     """Create a customer; documents that wait for it go on. Returns its id."""
-    number = command.number or (await store.next_numbers(uow.connection, 1))[0]
+    number = command.number or await _next_number(command.classifications, uow)
     await _refuse_taken(uow, None, number=number, business_id=command.business_id)
     customer_id = new_id()
     row = _row(customer_id, command, here) | {"number": number}
@@ -98,6 +99,17 @@ async def change_customer(
     await _add_references(customer_id, added, uow)
     uow.release(keys_of(row, added))
     await _classify_and_tell(customer_id, command, uow, here)
+
+
+async def _next_number(wanted: Wanted, uow: UnitOfWork) -> str:
+    """Return a number from the series of the customer's kind, or from the common one (LS-09)."""
+    kinds = [(CUSTOMER_KIND, number) for number in wanted.get(CUSTOMER_KIND, ())]
+    prefixes = [
+        kind.facts["prefix"] for kind in (await find_values(uow.connection, kinds)).values()
+    ]
+    prefix = next(filter(None, prefixes), "")
+    (number,) = await store.next_numbers(uow.connection, 1, prefix=prefix)
+    return number
 
 
 def _row(customer_id: UUID, command: SaveCustomer, here: Here) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from sqlalchemy.engine import Row
@@ -19,9 +20,12 @@ from services.customers.domain.lists import (
 )
 from services.customers.handlers.ids import new_id
 from services.customers.persistence import lists as store
+from services.customers.persistence.customers import open_number_series
 from services.customers.persistence.rows import value_saved
 from shared.chassis.errors import InvalidField, Kind, Refusal, StaleVersion
 from shared.chassis.unit_of_work import UnitOfWork
+
+MAX_NUMBER = 2**31 - 1
 
 
 class ValueNotFound(Refusal):
@@ -78,24 +82,34 @@ async def create_value(name: str, command: SaveListValue, uow: UnitOfWork) -> in
     values = await store.list_values(uow.connection, name)
     if command.number is None:
         # A number given by hand may lie at the very end of what a number can be.
-        number = _next_number(last, {row.number for row in values})
+        (number,) = next_numbers(last, {row.number for row in values}, 1)
     elif any(row.number == number for row in values):
         raise NumberTaken(f"number: {number} is taken.")
     row = await _checked(definition, command, None, values, uow)
-    row |= {"list": name, "number": number, "value_id": new_id()}
+    (key,) = await store.next_keys(uow.connection, 1)
+    row |= {"key": key, "list": name, "number": number, "value_id": new_id()}
     if definition.name == CUSTOMER_STATUS and not any(one.facts["default"] for one in values):
         row["facts"]["default"] = True
     await _one_default(definition, row["facts"], uow)
-    key = await store.insert_value(uow.connection, row, now=uow.now)
-    await store.set_last_number(uow.connection, name, number)
+    await open_series([row["facts"]], uow)
+    await store.insert_values(uow.connection, [row], now=uow.now)
+    await store.set_last_numbers(uow.connection, {name: number})
     await tell_values([key], uow)
     return number
 
 
-def _next_number(last: int, taken: set[int]) -> int:
-    if last < 2**31 - 1:
-        return last + 1
-    return next(number for number in range(1, 2**31) if number not in taken)
+def next_numbers(last: int, taken: set[int], count: int) -> list[int]:
+    """Return numbers that a list has never given, or, at the end of them, those that are free."""
+    if last + count <= MAX_NUMBER:
+        return list(range(last + 1, last + count + 1))
+    return list(islice((one for one in range(1, MAX_NUMBER) if one not in taken), count))
+
+
+async def open_series(facts: Iterable[Mapping[str, FactValue]], uow: UnitOfWork) -> None:
+    """Let there be a number series for every prefix that these values name (LS-09, LS-10)."""
+    prefixes = {str(prefix) for one in facts if (prefix := one.get("prefix"))}
+    if prefixes:
+        await open_number_series(uow.connection, prefixes)
 
 
 async def change_value(
@@ -107,13 +121,14 @@ async def change_value(
     present = await held_value(name, number, uow, expected=expected)
     values = await store.list_values(uow.connection, name)
     row = await _checked(definition, command, present, values, uow)
-    row |= {"list": name, "number": number, "archived": command.archived}
+    row["archived"] = command.archived
     if present.facts.get("default") and (command.archived or not row["facts"]["default"]):
         raise DefaultNeeded(f"{present.title!r} is the default.")
     if command.archived and row["facts"].get("default"):
         raise DefaultNeeded("default: what is archived cannot be the default.")
     if not present.facts.get("default"):
         await _one_default(definition, row["facts"], uow)
+    await open_series([row["facts"]], uow)
     await store.update_value(uow.connection, present.key, row, now=uow.now)
     await tell_values([present.key], uow)
 

@@ -24,26 +24,49 @@ COLUMNS = f"""customer_id, version, number, name, business_id, email, phone, hea
               deleted_at"""
 
 
+async def open_number_series(connection: AsyncConnection, prefixes: Collection[str]) -> None:
+    """Create the series of these prefixes that do not exist; kinds of one prefix share a series.
+
+    They are sequences: nobody waits for another's number, and who rolls back leaves a gap (LS-A9).
+    """
+    await connection.execute(
+        text("SELECT open_number_series(CAST(:prefixes AS text[]))"),
+        {"prefixes": sorted(prefixes)},
+    )
+
+
 async def next_numbers(
-    connection: AsyncConnection, count: int, *, besides: Collection[str] = ()
+    connection: AsyncConnection,
+    count: int,
+    *,
+    prefix: str = "",
+    besides: Collection[str] = (),
 ) -> list[str]:
-    """Return new customer numbers from the series, passing over those given by hand before."""
+    """Return new customer numbers from a series, passing over those given by hand before."""
+    series = f"customer_number_{prefix}" if prefix else "customer_number"
     numbers: list[str] = []
+    drawn = count
     while len(numbers) < count:
         result = await connection.execute(
             text(
                 """
                 WITH drawn AS MATERIALIZED (
-                    SELECT CAST(nextval('customer_number') AS text) AS number
-                    FROM generate_series(1, :count))
+                    SELECT CAST(:prefix AS text)
+                           || nextval(CAST(quote_ident(:series) AS regclass)) AS number
+                    FROM generate_series(1, :drawn))
                 SELECT number FROM drawn
-                WHERE NOT EXISTS (SELECT FROM customer WHERE customer.number = drawn.number)
+                WHERE NOT EXISTS (SELECT FROM customer
+                                  WHERE customer.number = drawn.number AND deleted_at IS NULL)
+                  AND NOT EXISTS (SELECT FROM customer
+                                  WHERE customer.number = drawn.number AND deleted_at IS NOT NULL)
                 """
             ),
-            {"count": count - len(numbers)},
+            {"prefix": prefix, "series": series, "drawn": drawn},
         )
         numbers += [number for number in result.scalars() if number not in besides]
-    return numbers
+        # A long run of numbers given by hand is passed in few steps; gaps are allowed.
+        drawn *= 2
+    return numbers[:count]
 
 
 async def insert_customers(

@@ -54,27 +54,45 @@ class Usage:
     first: tuple[UUID, ...]
 
 
-async def hold_list(connection: AsyncConnection, name: str) -> int:
-    """Hold a list against other edits until the commit; return the last number it has given."""
+async def hold_lists(connection: AsyncConnection, names: Collection[str]) -> dict[str, int]:
+    """Hold lists against other edits until the commit; return the last numbers they have given."""
     await connection.execute(
         text(
-            "INSERT INTO list_series (list, last_number) VALUES (:list, 0) ON CONFLICT DO NOTHING"
+            """
+            INSERT INTO list_series (list, last_number)
+            SELECT name, 0 FROM unnest(CAST(:names AS text[])) AS given (name) ORDER BY name
+            ON CONFLICT DO NOTHING
+            """
         ),
-        {"list": name},
+        {"names": list(names)},
     )
+    # In one order for all, so that no two wait for each other.
     result = await connection.execute(
-        text("SELECT last_number FROM list_series WHERE list = :list FOR UPDATE"), {"list": name}
+        text(
+            "SELECT list, last_number FROM list_series WHERE list = ANY(CAST(:names AS text[])) "
+            "ORDER BY list FOR UPDATE"
+        ),
+        {"names": list(names)},
     )
-    return int(result.scalar_one())
+    return {row.list: row.last_number for row in result}
 
 
-async def set_last_number(connection: AsyncConnection, name: str, number: int) -> None:
-    """Remember the highest number a list has given."""
+async def hold_list(connection: AsyncConnection, name: str) -> int:
+    """Hold one list against other edits until the commit; return the last number it has given."""
+    return (await hold_lists(connection, [name]))[name]
+
+
+async def set_last_numbers(connection: AsyncConnection, numbers: Mapping[str, int]) -> None:
+    """Remember the highest numbers that lists have given."""
     await connection.execute(
         text(
-            "UPDATE list_series SET last_number = greatest(last_number, :number) WHERE list = :list"
+            """
+            UPDATE list_series SET last_number = greatest(last_number, given.number)
+            FROM unnest(CAST(:names AS text[]), CAST(:numbers AS int[])) AS given (name, number)
+            WHERE list = given.name
+            """
         ),
-        {"list": name, "number": number},
+        {"names": list(numbers), "numbers": list(numbers.values())},
     )
 
 
@@ -91,6 +109,18 @@ async def list_values(
             """
         ),
         {"list": name, "archived": archived},
+    )
+    return result.all()
+
+
+async def values_in(connection: AsyncConnection, names: Collection[str]) -> Sequence[Row[Any]]:
+    """Return key, list, number, title, position, parent, facts, archived_at of all in the lists."""
+    result = await connection.execute(
+        text(
+            "SELECT key, list, number, title, position, parent, facts, archived_at FROM list_value "
+            "WHERE list = ANY(CAST(:names AS text[]))"
+        ),
+        {"names": list(names)},
     )
     return result.all()
 
@@ -164,23 +194,37 @@ async def default_key(connection: AsyncConnection, name: str) -> int | None:
     return result.scalar_one_or_none()
 
 
-async def insert_value(
-    connection: AsyncConnection, row: Mapping[str, Any], *, now: datetime
-) -> int:
-    """Add a value: value_id, list, number, title, titles, position, parent, members, facts."""
+async def next_keys(connection: AsyncConnection, count: int) -> list[int]:
+    """Return keys for new values, which may then name each other."""
     result = await connection.execute(
         text(
+            "SELECT nextval(pg_get_serial_sequence('list_value', 'key')) "
+            "FROM generate_series(1, :count)"
+        ),
+        {"count": count},
+    )
+    return list(result.scalars())
+
+
+async def insert_values(
+    connection: AsyncConnection, rows: Sequence[Mapping[str, Any]], *, now: datetime
+) -> None:
+    """Add values: key, value_id, list, number, title, titles, position, parent, members, facts."""
+    await connection.execute(
+        text(
             """
-            INSERT INTO list_value (value_id, list, number, version, title, titles, position,
+            INSERT INTO list_value (key, value_id, list, number, version, title, titles, position,
                                     parent, members, facts, created_at, updated_at)
-            VALUES (:value_id, :list, :number, 1, :title, CAST(:titles AS jsonb), :position,
-                    :parent, CAST(:members AS int[]), CAST(:facts AS jsonb), :now, :now)
-            RETURNING key
+            OVERRIDING SYSTEM VALUE
+            SELECT key, value_id, list, number, 1, title, titles, position, parent, members, facts,
+                   :now, :now
+            FROM jsonb_to_recordset(CAST(:rows AS jsonb))
+                 AS new (key int, value_id uuid, list text, number int, title text, titles jsonb,
+                         position int, parent int, members int[], facts jsonb)
             """
         ),
-        {**_columns(row), "value_id": row["value_id"], "now": now},
+        {"rows": json.dumps(rows, default=str), "now": now},
     )
-    return int(result.scalar_one())
 
 
 async def update_value(
@@ -198,17 +242,14 @@ async def update_value(
             WHERE key = :key
             """
         ),
-        {**_columns(row), "key": key, "archived": row["archived"], "now": now},
+        {
+            **{name: row[name] for name in ("title", "position", "parent", "members", "archived")},
+            "titles": json.dumps(row["titles"]),
+            "facts": json.dumps(row["facts"]),
+            "key": key,
+            "now": now,
+        },
     )
-
-
-def _columns(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        **{name: row[name] for name in ("list", "number", "title", "position", "parent")},
-        "titles": json.dumps(row["titles"]),
-        "members": row["members"],
-        "facts": json.dumps(row["facts"]),
-    }
 
 
 async def clear_default(connection: AsyncConnection, name: str, *, now: datetime) -> list[int]:

@@ -1,5 +1,7 @@
 """Statements on settings and the consent counter."""
 
+from collections.abc import Mapping
+
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -31,6 +33,20 @@ async def set_setting(connection: AsyncConnection, name: str, value: int | None)
         {"name": name, "value": value},
     )
     return int(result.scalar_one())
+
+
+async def fill_settings(connection: AsyncConnection, values: Mapping[str, int]) -> None:
+    """Give settings that have no value one."""
+    await connection.execute(
+        text(
+            """
+            UPDATE setting SET value = given.value, version = version + 1
+            FROM unnest(CAST(:names AS text[]), CAST(:values AS int[])) AS given (name, value)
+            WHERE setting.name = given.name AND setting.value IS NULL
+            """
+        ),
+        {"names": list(values), "values": list(values.values())},
+    )
 
 
 async def take_consent_numbers(connection: AsyncConnection, count: int) -> int:

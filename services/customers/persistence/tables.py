@@ -39,7 +39,8 @@ ACCELERATORS = (
 metadata = MetaData(naming_convention=NAMING, info={"accelerators": ACCELERATORS})
 add_chassis_tables(metadata)
 
-# Gaps are allowed (LS-A9): a gapless series would make one row hot.
+# Gaps are allowed (LS-A9): a gapless series would make one row hot. Each prefix of a customer kind
+# has a sequence of its own beside this one; `open_number_series` creates it with the kind.
 Sequence("customer_number", metadata=metadata, start=1000)
 
 Table(
@@ -92,6 +93,8 @@ Table(
         postgresql_where=LIVE,
     ),
     Index("ix_customer_deleted", "deleted_at", "customer_id", postgresql_where=DELETED),
+    # A series passes over the numbers of deleted customers, so that they can come back (LS-A9).
+    Index("ix_customer_deleted_number", "number", postgresql_where=DELETED),
     CheckConstraint("(started_on IS NULL) = (start_source IS NULL)", name="start_has_source"),
 )
 Table(
@@ -199,6 +202,14 @@ Table(
         unique=True,
         postgresql_where=text("facts @> '{\"default\": true}'"),
     ),
+)
+# What profiles have installed, for ever: a renamed value is not added anew, nor a deleted one.
+Table(
+    "installed_value",
+    metadata,
+    Column("origin", Text, primary_key=True),
+    Column("value_id", UUID(as_uuid=True), nullable=False),
+    moment("installed_at", nullable=False),
 )
 Table(
     "history",
