@@ -1,5 +1,7 @@
 """Create and change a customer by hand."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -7,6 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from services.customers.domain.contact_data import checked_email, checked_phone
 from services.customers.domain.lists import CUSTOMER_KIND, HEADCOUNT_CLASS
@@ -79,7 +82,8 @@ async def create_customer(command: SaveCustomer, uow: UnitOfWork, here: Here) ->
     await _refuse_taken(uow, None, number=number, business_id=command.business_id)
     customer_id = new_id()
     row = _row(customer_id, command, here) | {"number": number}
-    await store.insert_customers(uow.connection, [row], now=uow.now)
+    with _told_if_taken_meanwhile():
+        await store.insert_customers(uow.connection, [row], now=uow.now)
     await _add_references(customer_id, command.references, uow)
     uow.release(keys_of(row, command.references))
     await _classify_and_tell(customer_id, command, uow, here)
@@ -93,7 +97,8 @@ async def change_customer(
     await locked_customer(customer_id, expected, uow)
     await _refuse_taken(uow, customer_id, number=None, business_id=command.business_id)
     row = _row(customer_id, command, here)
-    await store.update_customers(uow.connection, [row], now=uow.now)
+    with _told_if_taken_meanwhile():
+        await store.update_customers(uow.connection, [row], now=uow.now)
     known = (await store.fetch_references(uow.connection, [customer_id])).get(customer_id, [])
     added = tuple(pair for pair in command.references if pair not in known)
     await _add_references(customer_id, added, uow)
@@ -211,3 +216,15 @@ async def _refuse_taken(
             f"{name}: customer {other.customer_id} has it already.",
             facts={"blockers": [str(other.customer_id)]},
         )
+
+
+@contextmanager
+def _told_if_taken_meanwhile() -> Iterator[None]:
+    # Two at once may both have found a key free; the index lets one of them have it.
+    try:
+        yield
+    except IntegrityError as error:
+        raise CustomerKeyTaken(
+            "Another customer was given the number or business id just now.",
+            remedy="Send the request again: it goes through, or tells which field it is.",
+        ) from error
