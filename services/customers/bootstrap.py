@@ -42,8 +42,12 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
     )
     units = UnitOfWorkFactory(engine, clock, translate)
     inbox = Inbox(engine, clock, read_label=read_label, read_data=read_data, body_hash=body_hash)
-    here = Here(ZoneInfo(settings.time_zone), settings.phone_region)
-    heard = subscriptions(zone=here.zone, region=here.region)
+    here = Here(
+        ZoneInfo(settings.time_zone),
+        settings.phone_region,
+        frozenset(settings.business_id_countries.split(",")),
+    )
+    heard = subscriptions(zone=here.zone, region=here.region, countries=here.countries)
     worker = Worker(
         units,
         heard,

@@ -62,6 +62,7 @@ def said(result: Result) -> str:
     [
         *("", "up", "demo", "serve", "migrate", "republish", "topology", "schemas", "erp"),
         *("erp publish", "parked", "parked list", "parked show", "parked redrive"),
+        *("profile", "profile list", "profile apply"),
     ],
 )
 def test_every_command_explains_itself(suhde: Suhde, command: str) -> None:
@@ -149,6 +150,28 @@ class TestPublish:
         assert result.exit_code == 1
         assert "1 confirmed, 1 refused" in said(result)
         assert "line 2: refused: nobody listens to the type 'erp.coffee-brewed.v1'" in said(result)
+
+
+class TestProfile:
+    def test_profiles_are_listed_tried_and_applied(self, suhde: Suhde, up: SuhdeUp) -> None:
+        tried = suhde("profile", "apply", "lemonsoft", "--dry-run", at=up)
+        assert tried.exit_code == 0
+        assert "tracking_object: Region" in tried.output
+        assert "5 would be added, 2 there by the same title" in said(tried)
+
+        first, second = (suhde("profile", "apply", "lemonsoft", at=up) for _ in range(2))
+
+        assert "5 added, 2 there by the same title, 0 installed before" in said(first)
+        assert said(second) == "0 added, 0 there by the same title, 7 installed before"
+        listed = suhde("profile", "list", at=up)
+        assert listed.exit_code == 0
+        assert all(name in listed.output for name in ("24sevenoffice", "minicrm", "nace"))
+
+    def test_an_unknown_profile_is_told_with_what_to_do(self, suhde: Suhde, up: SuhdeUp) -> None:
+        result = suhde("profile", "apply", "sap", at=up)
+        assert result.exit_code == 1
+        assert "There is no profile 'sap'" in said(result)
+        assert "suhde profile list" in said(result)
 
 
 class TestWithoutAnAnswer:

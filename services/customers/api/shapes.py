@@ -22,6 +22,13 @@ Required = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(st
 AttributeNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
+BusinessId = Annotated[
+    Required,
+    Field(
+        description="brought into its normal form; a VAT number or a known form must check",
+        examples=["0201724-4"],
+    ),
+]
 BoundedDay = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2199, 12, 31))]
 Headcount = Annotated[int, Field(ge=0, le=10_000_000)]
 ClassificationsInput = Annotated[
@@ -55,7 +62,7 @@ class CustomerInput(Input):
 
     name: Required = Field(examples=["Kauppa Oy"])
     number: Required | None = Field(default=None, description="given by the series if left out")
-    business_id: Required | None = None
+    business_id: BusinessId | None = None
     email: Name | None = None
     phone: Name | None = None
     headcount: Headcount | None = Field(default=None, description="finds the headcount class")
@@ -70,7 +77,7 @@ class CustomerChange(Input):
     """
 
     name: Required
-    business_id: Required | None = None
+    business_id: BusinessId | None = None
     email: Name | None = None
     phone: Name | None = None
     headcount: Headcount | None = None

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from services.customers.domain.bans import bans_of
+from services.customers.domain.business_ids import normal_business_id
 from services.customers.domain.contact_data import normal_email, normal_phone
 from services.customers.handlers.change_bans import change_attributes, tell_contact_bans
 from services.customers.handlers.ids import new_id
@@ -28,8 +29,14 @@ from shared.contracts import erp
 Saved = Message[erp.CustomerSaved]
 
 
-def on_customer_saved(region: str) -> Callable[[Batch[Any], UnitOfWork], Any]:
-    """Return the handler for an ERP's master data; `region` is where bare phone numbers are."""
+def on_customer_saved(
+    region: str, countries: Collection[str]
+) -> Callable[[Batch[Any], UnitOfWork], Any]:
+    """
+    Return the handler for an ERP's master data.
+
+    `region` is where bare phone numbers are, `countries` are those whose business ids are known.
+    """
 
     async def handle(batch: Batch[erp.CustomerSaved], uow: UnitOfWork) -> None:
         newest: dict[tuple[str, str], Saved] = {}
@@ -37,7 +44,7 @@ def on_customer_saved(region: str) -> Callable[[Batch[Any], UnitOfWork], Any]:
             key = (message.source, message.data.erp_ref)
             if key not in newest or _rank(message) >= _rank(newest[key]):
                 newest[key] = message
-        customers = await _save_customers(batch, newest, uow)
+        customers = await _save_customers(batch, newest, uow, countries)
         saved = [(newest[key], one) for key, one in customers.items()]
         await _save_contacts(saved, _bans_set(batch, customers), uow, region)
 
@@ -49,7 +56,10 @@ def _rank(message: Saved) -> tuple[int, datetime]:
 
 
 async def _save_customers(
-    batch: Batch[Any], newest: dict[tuple[str, str], Saved], uow: UnitOfWork
+    batch: Batch[Any],
+    newest: dict[tuple[str, str], Saved],
+    uow: UnitOfWork,
+    countries: Collection[str],
 ) -> dict[tuple[str, str], UUID]:
     """Create and change customers; return those that the events were news about."""
     known = await resolve_customers(
@@ -60,7 +70,7 @@ async def _save_customers(
         uow.connection, [one for one in present.values() if one is not None]
     )
     stale = await _remember_versions(newest, present, uow)
-    taken = await _taken(newest, present, uow)
+    taken = await _taken(newest, present, uow, countries)
     fresh: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []
     ids: dict[tuple[str, str], UUID] = {}
@@ -82,7 +92,7 @@ async def _save_customers(
             "customer_id": known_id or new_id(),
             "number": message.data.customer_number,
             "name": message.data.name,
-            "business_id": message.data.business_id,
+            "business_id": _business_id(message, countries),
             "email": normal_email(message.data.email) if message.data.email else None,
             # Not the ERP's to tell: they stay as they are.
             "phone": before.phone if before else None,
@@ -151,14 +161,19 @@ async def _taken(
     newest: dict[tuple[str, str], Saved],
     present: dict[tuple[str, str], UUID | None],
     uow: UnitOfWork,
+    countries: Collection[str],
 ) -> dict[tuple[str, str], str]:
     """Return the references whose number or business id belongs to another customer."""
-    wanted = {(kind, "", value) for message in newest.values() for kind, value in _keys(message)}
+    wanted = {
+        (kind, "", value)
+        for message in newest.values()
+        for kind, value in _keys(message, countries)
+    }
     owners = await resolve_customers(uow.connection, wanted)
     found: dict[tuple[str, str], str] = {}
     seen: dict[tuple[str, str], tuple[str, str]] = {}
     for key, message in newest.items():
-        for kind, value in _keys(message):
+        for kind, value in _keys(message, countries):
             owner = owners[(kind, "", value)]
             first = seen.setdefault((kind, value), key)
             if (owner is not None and owner != present[key]) or first != key:
@@ -166,12 +181,18 @@ async def _taken(
     return found
 
 
-def _keys(message: Saved) -> list[tuple[str, str]]:
+def _business_id(message: Saved, countries: Collection[str]) -> str | None:
+    # An ERP's id is never refused: a wrong check digit there is for a person to mend.
+    return normal_business_id(message.data.business_id or "", countries) or None
+
+
+def _keys(message: Saved, countries: Collection[str]) -> list[tuple[str, str]]:
     keys = []
     if message.data.customer_number:
         keys.append(("customer_number", message.data.customer_number))
-    if message.data.business_id:
-        keys.append(("business_id", message.data.business_id))
+    business_id = _business_id(message, countries)
+    if business_id:
+        keys.append(("business_id", business_id))
     return keys
 
 

@@ -1,11 +1,12 @@
 """Record ERP documents as versioned facts and let relationship starts follow (LS-29 to LS-31)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, time
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from services.customers.domain.business_ids import normal_business_id
 from services.customers.domain.documents import (
     CREDIT_NOTE,
     INVOICE,
@@ -43,11 +44,17 @@ _KIND = {
 Told = tuple[Message[Any], DocumentState]
 
 
-def on_document_posted(zone: ZoneInfo) -> Callable[[Batch[Any], UnitOfWork], Any]:
-    """Return the handler for documents posted and cancelled; days begin in this time zone."""
+def on_document_posted(
+    zone: ZoneInfo, countries: Collection[str]
+) -> Callable[[Batch[Any], UnitOfWork], Any]:
+    """
+    Return the handler for documents posted and cancelled.
+
+    Days begin in this time zone; `countries` are those whose business ids are known.
+    """
 
     async def handle(batch: Batch[erp.DocumentIdentity], uow: UnitOfWork) -> None:
-        references = {message.seq: reference(message) for message in batch}
+        references = {message.seq: reference(message, countries) for message in batch}
         customers = await resolve_customers(uow.connection, set(references.values()))
         told: list[Told] = []
         for message in batch:
@@ -62,14 +69,14 @@ def on_document_posted(zone: ZoneInfo) -> Callable[[Batch[Any], UnitOfWork], Any
     return handle
 
 
-def reference(message: Message[erp.DocumentIdentity]) -> Reference:
+def reference(message: Message[erp.DocumentIdentity], countries: Collection[str]) -> Reference:
     """Return how a document names its customer; an ERP's own keys are its own."""
     named = message.data.customer
     if named.erp_ref is not None:
         return "erp_ref", message.source, named.erp_ref
     if named.customer_number is not None:
         return "customer_number", "", named.customer_number
-    return "business_id", "", named.business_id or ""
+    return "business_id", "", normal_business_id(named.business_id or "", countries)
 
 
 def waiting_key(named: Reference) -> str:

@@ -1,6 +1,6 @@
 """Create and change a customer by hand."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from services.customers.domain.business_ids import checked_business_id
 from services.customers.domain.contact_data import checked_email, checked_phone
 from services.customers.domain.lists import CUSTOMER_KIND, HEADCOUNT_CLASS
 from services.customers.domain.relationship import MANUAL, Relationship
@@ -63,10 +64,13 @@ class SaveCustomer:
 
 @dataclass(frozen=True, slots=True)
 class Here:
-    """Where this installation is: its time zone, and where bare phone numbers are."""
+    """Where this installation is: its time zone, where bare phone numbers are, whose business ids
+    are recognised.
+    """
 
     zone: ZoneInfo
     region: str
+    countries: Collection[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +83,9 @@ class SetRelationshipStart:
 async def create_customer(command: SaveCustomer, uow: UnitOfWork, here: Here) -> UUID:
     """Create a customer; documents that wait for it go on. Returns its id."""
     number = command.number or await _next_number(command.classifications, uow)
-    await _refuse_taken(uow, None, number=number, business_id=command.business_id)
     customer_id = new_id()
     row = _row(customer_id, command, here) | {"number": number}
+    await _refuse_taken(uow, None, number=number, business_id=row["business_id"])
     with _told_if_taken_meanwhile():
         await store.insert_customers(uow.connection, [row], now=uow.now)
     await _add_references(customer_id, command.references, uow)
@@ -94,9 +98,9 @@ async def change_customer(
     customer_id: UUID, command: SaveCustomer, uow: UnitOfWork, here: Here, *, expected: int
 ) -> None:
     """Replace a customer's fields if it is still at the expected version."""
-    await locked_customer(customer_id, expected, uow)
-    await _refuse_taken(uow, customer_id, number=None, business_id=command.business_id)
-    row = _row(customer_id, command, here)
+    present = await locked_customer(customer_id, expected, uow)
+    row = _row(customer_id, command, here, known_id=present.business_id)
+    await _refuse_taken(uow, customer_id, number=None, business_id=row["business_id"])
     with _told_if_taken_meanwhile():
         await store.update_customers(uow.connection, [row], now=uow.now)
     known = (await store.fetch_references(uow.connection, [customer_id])).get(customer_id, [])
@@ -117,12 +121,18 @@ async def _next_number(wanted: Wanted, uow: UnitOfWork) -> str:
     return number
 
 
-def _row(customer_id: UUID, command: SaveCustomer, here: Here) -> dict[str, Any]:
+def _row(
+    customer_id: UUID, command: SaveCustomer, here: Here, *, known_id: str | None = None
+) -> dict[str, Any]:
+    # What an ERP has brought stays as it is until somebody changes it.
+    business_id = command.business_id
+    if business_id != known_id:
+        business_id = checked_business_id("business_id", business_id, here.countries)
     return {
         "customer_id": customer_id,
         "number": None,
         "name": command.name,
-        "business_id": command.business_id,
+        "business_id": business_id,
         "email": checked_email("email", command.email),
         "phone": checked_phone("phone", command.phone, region=here.region),
         "headcount": command.headcount,

@@ -17,7 +17,7 @@ from tests.integration.customers.erp import customer
 from tests.integration.customers.test_lists import classify, put_value
 from tests.integration.customers.test_master_data import rows, send
 
-HERE = Here(ZoneInfo("Europe/Helsinki"), "FI")
+HERE = Here(ZoneInfo("Europe/Helsinki"), "FI", {"FI"})
 CUSTOMER, SUPPLIER = 1, 2
 
 
