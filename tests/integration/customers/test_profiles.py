@@ -129,5 +129,8 @@ async def test_nace_is_a_tree_of_industries(api: httpx.AsyncClient) -> None:
     rice = by_code["01.12"]["number"]
     firm = await made(api, "/v1/customers", name="F", classifications={"industry": [rice]})
     assert firm["classifications"]["industry"] == [rice]
+    section = {"having": {"industry": [by_code["A"]["number"]]}}
+    found = await api.post("/v1/customers/search", json={"filter": section})
+    assert [one["name"] for one in found.json()["items"]] == ["F"], "a section has what is below it"
     more = await made(api, "/v1/industries", title="Wild rice", parent=rice)
     assert more["parent"] == rice
