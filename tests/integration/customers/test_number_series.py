@@ -11,7 +11,11 @@ import pytest
 from sqlalchemy import text
 
 from services.customers.handlers.save_customer import Here, SaveCustomer, create_customer
+from services.customers.messaging.publications import translate
+from shared.chassis.clock import system_clock
+from shared.chassis.database import connect
 from shared.chassis.service import Service
+from shared.chassis.unit_of_work import UnitOfWorkFactory
 from tests.integration.customers.api_helpers import made
 from tests.integration.customers.erp import customer
 from tests.integration.customers.test_lists import classify, put_value
@@ -94,6 +98,10 @@ async def test_64_writers_with_random_rollbacks_never_get_a_number_twice(
     other = (await made(api, "/v1/customer-kinds", title="Other", prefix="X-"))["number"]
     chance = random.Random(8433301)
     kept: list[UUID] = []
+    # As many at a time as a server of 100 connections leaves room for beside other tests.
+    url = customers.engine.url.render_as_string(hide_password=False)
+    engine = connect(url, name="writers", pool_size=32)
+    units = UnitOfWorkFactory(engine, system_clock, translate)
 
     class Changed(Exception):
         """The writer thinks better of it."""
@@ -103,7 +111,7 @@ async def test_64_writers_with_random_rollbacks_never_get_a_number_twice(
         for kind in kinds:
             command = SaveCustomer(name=f"W{number}", classifications={"customer_kind": [kind]})
             try:
-                async with customers.units() as unit:
+                async with units() as unit:
                     made_ = await create_customer(command, unit, HERE)
                     if chance.random() < 0.3:
                         raise Changed
@@ -111,7 +119,10 @@ async def test_64_writers_with_random_rollbacks_never_get_a_number_twice(
                 continue
             kept.append(made_)
 
-    await asyncio.gather(*(writer(number) for number in range(64)))
+    try:
+        await asyncio.gather(*(writer(number) for number in range(64)))
+    finally:
+        await engine.dispose()
 
     async with customers.engine.connect() as connection:
         found = (await connection.execute(text("SELECT customer_id, number FROM customer"))).all()
