@@ -6,8 +6,8 @@ of the same title for its own, so only a default that was renamed or deleted bef
 
 import sqlalchemy as sa
 from alembic import op
-revision = '0007'
-down_revision = '0006'
+revision = '0005'
+down_revision = '0004'
 branch_labels = None
 depends_on = None
 
