@@ -34,7 +34,6 @@ _TYPES: dict[FactKind, Any] = {
     FactKind.CODE: _SHORT | None,
     FactKind.PREFIX: _SHORT | None,
     FactKind.SCOPE: Literal["customer", "contact", "both"],
-    FactKind.VALUE_TYPE: Literal["tick", "text", "number", "date", "list"],
 }
 
 

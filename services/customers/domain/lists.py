@@ -28,17 +28,14 @@ class FactKind(StrEnum):
     CODE = "code"
     PREFIX = "prefix"
     SCOPE = "scope"
-    VALUE_TYPE = "value_type"
 
 
 CHOICES = {
     FactKind.SCOPE: ("customer", "contact", "both"),
-    FactKind.VALUE_TYPE: ("tick", "text", "number", "date", "list"),
 }
 _DEFAULTS: dict[FactKind, FactValue] = {
     FactKind.FLAG: False,
     FactKind.SCOPE: "both",
-    FactKind.VALUE_TYPE: "tick",
 }
 
 
@@ -165,7 +162,6 @@ LISTS: dict[str, ListDefinition] = {
             "whatever else sorts customers (LS-15 to LS-17)",
             several=True,
             inside="customer_attribute_group",
-            facts={"value_type": Fact(FactKind.VALUE_TYPE, "a tick, or a value with it")},
         ),
         ListDefinition(
             "customer_attribute_group",
@@ -181,7 +177,6 @@ LISTS: dict[str, ListDefinition] = {
             held_by_contacts=True,
             several=True,
             inside=CONTACT_GROUP,
-            facts={"value_type": Fact(FactKind.VALUE_TYPE, "a tick, or a value with it")},
         ),
         ListDefinition(
             CONTACT_GROUP,
@@ -241,7 +236,7 @@ def _checked(name: str, fact: Fact, value: FactValue) -> FactValue:
             return value.strip() or None
         case FactKind.PREFIX if isinstance(value, str):
             return _checked_prefix(name, value.strip()) or None
-        case FactKind.SCOPE | FactKind.VALUE_TYPE if value in CHOICES[fact.kind]:
+        case FactKind.SCOPE if value in CHOICES[fact.kind]:
             return value
     choices = CHOICES.get(fact.kind, (fact.kind.value,))
     raise InvalidField(name, f"{value!r} does not fit", f"Send one of: {', '.join(choices)}.")

@@ -26,7 +26,7 @@ FIELDS = (
 )
 _WITH_CUSTOMERS = f"""
     contact.contact_id, contact.version, first_name, last_name, email, mobile, phone, street,
-    postal_code, city, country, language, attributes, classifications, attribute_values,
+    postal_code, city, country, language, attributes, classifications,
     {classified("contact")}, created_at, updated_at, deleted_at,
     (SELECT array_agg(place.customer_id ORDER BY place.customer_id) FROM contact_customer AS place
      WHERE place.contact_id = contact.contact_id) AS customer_ids,

@@ -18,7 +18,7 @@ COLUMNS = f"""customer_id, version, number, name, business_id, email, phone, hea
               (SELECT facts ->> 'colour' FROM list_value AS status
                WHERE status.list = '{CUSTOMER_STATUS}'
                  AND status.key = ANY(customer.classifications)) AS colour,
-              attribute_values, ended_on, ban_email,
+              ended_on, ban_email,
               ban_sms, ban_post, started_on, start_source, start_document_source,
               start_document_id, start_recorded_at, start_decided_at, created_at, updated_at,
               deleted_at"""

@@ -56,7 +56,6 @@ Table(
     Column("headcount", Integer),
     # Keys of list values; `domain/lists.py` tells how many of each list there may be.
     Column("classifications", ARRAY(Integer), nullable=False, server_default=text("'{}'")),
-    Column("attribute_values", JSONB, nullable=False, server_default=text("'{}'")),
     Column("ended_on", Date),
     Column("ban_email", Boolean, nullable=False, server_default=text("false")),
     Column("ban_sms", Boolean, nullable=False, server_default=text("false")),
@@ -125,7 +124,6 @@ Table(
     # Numbers of contact attributes, since settings and bans go by number.
     Column("attributes", ARRAY(Integer), nullable=False, server_default=text("'{}'")),
     Column("classifications", ARRAY(Integer), nullable=False, server_default=text("'{}'")),
-    Column("attribute_values", JSONB, nullable=False, server_default=text("'{}'")),
     moment("created_at", nullable=False),
     moment("updated_at", nullable=False),
     moment("deleted_at"),

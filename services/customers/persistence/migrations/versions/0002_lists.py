@@ -25,7 +25,7 @@ ATTRIBUTES = """
            CASE WHEN row_number() OVER (PARTITION BY home.key, lower(attribute.title)
                                         ORDER BY attribute.number) = 1
                 THEN attribute.title ELSE attribute.title || ' (' || attribute.number || ')' END,
-           attribute.number, home.key, '{"value_type": "tick"}', now(), now()
+           attribute.number, home.key, '{}', now(), now()
     FROM contact_attribute AS attribute
     LEFT JOIN list_value AS home ON home.value_id = attribute.group_id
 """
@@ -123,14 +123,12 @@ def upgrade() -> None:
     op.drop_table('contact_attribute')
     op.drop_table('contact_group')
     op.add_column('contact', sa.Column('classifications', postgresql.ARRAY(sa.Integer()), server_default=sa.text("'{}'"), nullable=False))
-    op.add_column('contact', sa.Column('attribute_values', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False))
     op.add_column('contact', sa.Column('deleted_at', sa.DateTime(timezone=True), nullable=True))
     op.add_column('contact', sa.Column('search_text', sa.Text(), sa.Computed("lower(first_name || ' ' || last_name || E'\\n' || coalesce(email, '') || E'\\n' || coalesce(mobile, '') || E'\\n' || coalesce(phone, ''))", persisted=True), nullable=True))
     op.create_index('ix_contact_classifications', 'contact', ['classifications'], unique=False, postgresql_using='gin')
     op.add_column('customer', sa.Column('phone', sa.Text(), nullable=True))
     op.add_column('customer', sa.Column('headcount', sa.Integer(), nullable=True))
     op.add_column('customer', sa.Column('classifications', postgresql.ARRAY(sa.Integer()), server_default=sa.text("'{}'"), nullable=False))
-    op.add_column('customer', sa.Column('attribute_values', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False))
     op.add_column('customer', sa.Column('ended_on', sa.Date(), nullable=True))
     op.add_column('customer', sa.Column('deleted_at', sa.DateTime(timezone=True), nullable=True))
     op.add_column('customer', sa.Column('search_text', sa.Text(), sa.Computed("lower(name || E'\\n' || number || E'\\n' || coalesce(business_id, '') || E'\\n' || coalesce(phone, '') || E'\\n' || coalesce(email, ''))", persisted=True), nullable=True))
