@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -25,9 +26,12 @@ async def postgres() -> AsyncIterator[Postgres]:
 
     def embedded() -> str:
         module = importlib.import_module("apps.embedded.postgres")
-        server = module.EmbeddedPostgres(Path(tempfile.mkdtemp(prefix="suhde-test-")))
+        home = Path(tempfile.mkdtemp(prefix="suhde-test-"))
+        # Run as root, PostgreSQL runs as another user, who must be let through.
+        home.chmod(0o711)
+        server = module.EmbeddedPostgres(home / "postgres")
         url: str = server.start()
-        started.append(server)
+        started.append((server, home))
         return url
 
     try:
@@ -38,8 +42,9 @@ async def postgres() -> AsyncIterator[Postgres]:
         yield server
     finally:
         await server.close()
-        for one in started:
+        for one, home in started:
             one.stop()
+            shutil.rmtree(home)
 
 
 @pytest.fixture(scope="session")
