@@ -19,7 +19,7 @@ from services.customers.persistence.register import (
     fetch_settings,
     take_consent_numbers,
 )
-from services.customers.persistence.rows import contact_saved, customer_bans
+from services.customers.persistence.rows import contact_told, customer_bans
 from shared.chassis.errors import Kind, Refusal, StaleVersion
 from shared.chassis.unit_of_work import UnitOfWork
 
@@ -101,7 +101,7 @@ async def change_attributes(
     if changed:
         await set_attributes(uow.connection, changed, now=uow.now)
         rows = await fetch_contacts(uow.connection, changed)
-        uow.record_all(contact_saved(rows[one]) for one in changed)
+        uow.record_all(contact_told(rows[one]) for one in changed)
     bans = {
         one: bans_of(after, settings)
         for one, after in changed.items()
