@@ -130,7 +130,7 @@ async def _tell(holder: Holder, ids: list[UUID], target: Row[Any], uow: UnitOfWo
 
 async def _remove(row: Row[Any], heir: int | None, uow: UnitOfWork) -> None:
     changed = await store.move_relations(uow.connection, row.key, heir, now=uow.now)
-    await store.delete_value(uow.connection, row.key)
+    await store.delete_value(uow.connection, row.key, now=uow.now)
     await tell_values(changed, uow)
     uow.record(ListValueRemoved(row.list, row.value_id, row.version + 1, row.number, row.title))
 

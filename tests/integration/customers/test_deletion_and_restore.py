@@ -1,55 +1,24 @@
 """Deleted records: gone for everybody, kept with their bans, and brought back as they were."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
-from services.customers.api.deleted import deleted_router
-from shared.chassis.http.app import create_app
 from shared.chassis.service import Service
-from tests.integration.customers.api_helpers import addressees, contact_at, made, role
-from tests.integration.customers.conftest import KEY
+from tests.integration.customers.api_helpers import (
+    addressees,
+    contact_at,
+    delete,
+    made,
+    restore,
+    role,
+    url,
+)
 from tests.integration.customers.erp import customer, document, send, told, work_off
 from tests.integration.customers.test_banned_addresses import unsubscribed
 
 SAVED, DELETED = "customers.customer-saved.v1", "customers.customer-deleted.v1"
-
-
-@pytest.fixture
-async def restoring(customers: Service) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the same service where restore is activated."""
-    switched = [one for one in customers.routers if "deleted" not in one.tags]
-    customers.routers = [*switched, deleted_router(customers.units, enabled=True)]
-    app = create_app([customers], api_key=SecretStr(KEY), title="customers", version="0")
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=app),
-        base_url="http://suhde",
-        headers={"Authorization": f"Bearer {KEY}"},
-    ) as client:
-        yield client
-
-
-def url(record: dict[str, Any]) -> str:
-    if "contact_id" in record:
-        return f"/v1/contacts/{record['contact_id']}"
-    return f"/v1/customers/{record['customer_id']}"
-
-
-async def delete(api: httpx.AsyncClient, record: dict[str, Any]) -> dict[str, Any]:
-    present = await api.get(url(record))
-    answer = await api.delete(url(record), headers={"If-Match": present.headers["etag"]})
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json())
-
-
-async def restore(api: httpx.AsyncClient, record: dict[str, Any], **body: Any) -> httpx.Response:
-    kind = "contact" if "contact_id" in record else "customer"
-    path = f"/v1/deleted-{kind}s/{record[f'{kind}_id']}/restore"
-    return await api.post(path, **({"json": body} if body else {}))
 
 
 @pytest.mark.requirement("VF-04", "TS-24")
