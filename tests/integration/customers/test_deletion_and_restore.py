@@ -15,7 +15,7 @@ from tests.integration.customers.api_helpers import (
     role,
     url,
 )
-from tests.integration.customers.erp import customer, document, send, told, work_off
+from tests.integration.customers.erp import SOURCE, customer, document, send, told, work_off
 from tests.integration.customers.test_banned_addresses import unsubscribed
 
 SAVED, DELETED = "customers.customer-saved.v1", "customers.customer-deleted.v1"
@@ -42,8 +42,10 @@ async def test_a_deleted_customer_is_gone_for_everybody(
     assert "/v1/deleted-customers" in fetched.json()["remedy"]
     assert (await api.get("/v1/customers")).json()["items"] == []
     assert (await api.get("/v1/customers/document-gaps")).json()["items"] == []
-    for path in ("addressees?purpose=invoice", "history", "status-times", "eligibility"):
-        assert (await api.get(f"{url(firm)}/{path}")).status_code in (404, 422)
+    for path in ("addressees?purpose=invoice", "eligibility?purpose=project"):
+        assert (await api.get(f"{url(firm)}/{path}")).status_code == 404
+    for path in ("history", "status-times"):
+        assert (await api.get(f"{url(firm)}/{path}")).status_code == 404
     for method in (api.put, api.delete):
         again = await method(
             url(firm),
@@ -314,3 +316,21 @@ async def test_documents_that_name_a_deleted_customer_by_number_wait_for_its_res
     await work_off(customers)
 
     assert len(await told(customers, "customers.document-recorded.v1")) == 1
+
+
+@pytest.mark.requirement("TS-A9")
+async def test_a_reference_of_a_deleted_customer_can_be_given_to_a_live_one(
+    customers: Service, restoring: httpx.AsyncClient
+) -> None:
+    reference = {"source": SOURCE, "ref": "A"}
+    old = await made(restoring, "/v1/customers", name="Old", references=[reference])
+    taken = await restoring.post("/v1/customers", json={"name": "New", "references": [reference]})
+    assert (taken.status_code, taken.json()["slug"]) == (409, "customer_key_taken")
+    await delete(restoring, old)
+
+    new = await made(restoring, "/v1/customers", name="New", references=[reference])
+
+    await send(customers, [document("invoice-posted", "1", "A", "2024-05-06")])
+    (recorded,) = await told(customers, "customers.document-recorded.v1")
+    assert recorded["customer_id"] == new["customer_id"]
+    assert (await restore(restoring, old)).json()["references"] == []
