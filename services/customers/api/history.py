@@ -55,6 +55,7 @@ class EntryOutput(Output):
     actor: str | None = Field(description="name of the API key, or sources of the events")
     what: Literal["created", "changed", "deleted", "restored"]
     changes: list[FieldChangeOutput]
+    operation_id: UUID | None = Field(description="of the operation that changed many at once")
 
 
 class StatusTimeOutput(BaseModel):

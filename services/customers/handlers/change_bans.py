@@ -1,4 +1,7 @@
-"""Change the bans of contacts and customers; every change has a gapless consent number (LS-26)."""
+"""Change the bans of contacts and customers; every change has a gapless consent number (LS-26).
+
+Deleted records are banned and freed like live ones: a person's will outlives the record (TS-A9).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

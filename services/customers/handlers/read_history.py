@@ -45,12 +45,16 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One change of a record; `actor` is None where it is not known or Suhde itself acted."""
+    """One change of a record, perhaps of many at once (`operation_id`).
+
+    `actor` is None where it is not known or Suhde itself acted.
+    """
 
     at: datetime
     actor: str | None
     what: str
     changes: tuple[FieldChange, ...] = ()
+    operation_id: UUID | None = None
 
 
 async def read_history(
@@ -97,7 +101,8 @@ def _entry(row: Row[Any], keys: Mapping[int, Row[Any]], numbers: Mapping[int, Ro
     what = "changed"
     if "deleted_at" in row.before:
         what = "restored" if row.after["deleted_at"] is None else "deleted"
-    return Entry(row.at, row.actor, what, tuple(sorted(changes, key=lambda one: one.field)))
+    by_field = tuple(sorted(changes, key=lambda one: one.field))
+    return Entry(row.at, row.actor, what, by_field, row.operation_id)
 
 
 def _named(held: Any, names: Mapping[int, Row[Any]]) -> Any:

@@ -143,7 +143,7 @@ async def insert_references(
         text(
             """
             INSERT INTO customer_reference (source, ref, customer_id)
-            SELECT source, ref, id
+            SELECT DISTINCT source, ref, id
             FROM unnest(CAST(:sources AS text[]), CAST(:refs AS text[]), CAST(:ids AS uuid[]))
                  AS new (source, ref, id)
             ON CONFLICT (source, ref) DO UPDATE SET customer_id = excluded.customer_id

@@ -21,7 +21,7 @@ async def changes_of(
     result = await connection.execute(
         text(
             """
-            SELECT history_id, at, actor, before, after FROM history
+            SELECT history_id, at, actor, operation_id, before, after FROM history
             WHERE record = :record AND record_id = :id
               AND (CAST(:before AS bigint) IS NULL OR history_id < :before)
             ORDER BY history_id DESC LIMIT :limit

@@ -207,3 +207,14 @@ async def test_an_order_of_an_ended_customer_breaks_no_rule_and_is_recorded(
     (recorded,) = await told(customers, "customers.document-recorded.v1")
     assert recorded["customer_id"] == firm["customer_id"]
     assert await parked(customers) == {}
+
+
+async def test_a_change_of_many_names_its_operation(api: httpx.AsyncClient) -> None:
+    firm = await made(api, "/v1/customers", name="F", classifications={"customer_type": [1]})
+    moved = await api.post(
+        "/v1/customer-moves", json={"list": "customer_type", "from_number": 1, "to_number": 2}
+    )
+
+    newest = (await history(api, url(firm)))[0]
+
+    assert newest["operation_id"] == moved.json()["operation_id"] is not None
