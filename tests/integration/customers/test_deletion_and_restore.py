@@ -326,7 +326,8 @@ async def test_a_reference_of_a_deleted_customer_can_be_given_to_a_live_one(
     old = await made(restoring, "/v1/customers", name="Old", references=[reference])
     taken = await restoring.post("/v1/customers", json={"name": "New", "references": [reference]})
     assert (taken.status_code, taken.json()["slug"]) == (409, "customer_key_taken")
-    twice = await restoring.post("/v1/customers", json={"name": "N", "references": [reference] * 2})
+    new_twice = [{**reference, "ref": "B"}] * 2
+    twice = await restoring.post("/v1/customers", json={"name": "N", "references": new_twice})
     assert twice.status_code == 409
     await delete(restoring, old)
 
