@@ -82,7 +82,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             operations_router(units, here),
             profiles_router(units),
             history_router(units),
-            deleted_router(units, enabled=settings.restore_enabled),
+            deleted_router(units, here, enabled=settings.restore_enabled),
             erp_router(inbox),
         ],
         versions=VERSIONS,

@@ -22,6 +22,7 @@ from services.customers.handlers.restore_records import (
     restore_contact,
     restore_customer,
 )
+from services.customers.handlers.save_customer import Here
 from services.customers.persistence import deleted as store
 from services.customers.persistence.contacts import fetch_contacts
 from services.customers.persistence.customers import fetch_customers, fetch_references
@@ -85,7 +86,7 @@ def _next(last: Row[tuple[object, ...]], record_id: UUID) -> str:
     return write_cursor(last.deleted_at.isoformat(), str(record_id))
 
 
-def deleted_router(units: UnitOfWorkFactory, *, enabled: bool) -> APIRouter:
+def deleted_router(units: UnitOfWorkFactory, here: Here, *, enabled: bool) -> APIRouter:
     """Return the routes below /v1/deleted-customers and /v1/deleted-contacts."""
 
     def activated() -> None:
@@ -112,7 +113,8 @@ def deleted_router(units: UnitOfWorkFactory, *, enabled: bool) -> APIRouter:
         """Restore a customer; a key that a live one owns by now is a conflict with its choices."""
 
         async def work(unit: UnitOfWork) -> Answer:
-            await restore_customer(customer_id, (body or RestoreInput()).to_command(), unit)
+            command = (body or RestoreInput()).to_command()
+            await restore_customer(customer_id, command, unit, countries=here.countries)
             rows = await fetch_customers(unit.connection, [customer_id])
             references = await fetch_references(unit.connection, [customer_id])
             output = customer_output(rows[customer_id], references.get(customer_id, []))

@@ -1,19 +1,17 @@
 """Bring deleted customers and contacts back as they were (TS-22 to TS-26, TS-A8, TS-A9)."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
 
-from services.customers.handlers.save_customer import keys_of
+from services.customers.domain.business_ids import checked_business_id
+from services.customers.handlers.save_customer import keys_of, next_number
 from services.customers.handlers.start_relationships import tell_customers
 from services.customers.persistence import deleted as store
 from services.customers.persistence.contacts import fetch_contacts, lock_contacts
-from services.customers.persistence.customers import (
-    fetch_customers,
-    fetch_references,
-    next_numbers,
-)
+from services.customers.persistence.customers import fetch_customers, fetch_references
 from services.customers.persistence.documents import lock_customers
 from services.customers.persistence.rows import contact_told
 from shared.chassis.errors import Kind, Refusal
@@ -53,7 +51,9 @@ class RestoreCustomer:
     business_id: str | None = None
 
 
-async def restore_customer(customer_id: UUID, command: RestoreCustomer, uow: UnitOfWork) -> None:
+async def restore_customer(
+    customer_id: UUID, command: RestoreCustomer, uow: UnitOfWork, *, countries: Collection[str]
+) -> None:
     """Restore a customer with its classifications, references and bans; documents that wait for
     it go on. Refused while a live customer owns a key it would have.
     """
@@ -61,8 +61,11 @@ async def restore_customer(customer_id: UUID, command: RestoreCustomer, uow: Uni
     row = (await fetch_customers(uow.connection, [customer_id])).get(customer_id)
     if row is None or row.deleted_at is None:
         raise DeletedNotFound(f"There is no deleted customer {customer_id}.")
-    number = (await next_numbers(uow.connection, 1))[0] if command.new_number else row.number
-    business_id = row.business_id if command.keep_business_id else command.business_id
+    number, business_id = row.number, row.business_id
+    if command.new_number:
+        number = await next_number(row.classified or {}, uow)
+    if not command.keep_business_id:
+        business_id = checked_business_id("business_id", command.business_id, countries)
     try:
         # The indexes decide, so that nobody can take a key between a look and the restore.
         async with uow.connection.begin_nested():

@@ -82,7 +82,7 @@ class SetRelationshipStart:
 
 async def create_customer(command: SaveCustomer, uow: UnitOfWork, here: Here) -> UUID:
     """Create a customer; documents that wait for it go on. Returns its id."""
-    number = command.number or await _next_number(command.classifications, uow)
+    number = command.number or await next_number(command.classifications, uow)
     customer_id = new_id()
     row = _row(customer_id, command, here) | {"number": number}
     await _refuse_taken(uow, None, number=number, business_id=row["business_id"])
@@ -110,7 +110,7 @@ async def change_customer(
     await _classify_and_tell(customer_id, command, uow, here)
 
 
-async def _next_number(wanted: Wanted, uow: UnitOfWork) -> str:
+async def next_number(wanted: Wanted, uow: UnitOfWork) -> str:
     """Return a number from the series of the customer's kind, or from the common one (LS-09)."""
     kinds = [(CUSTOMER_KIND, number) for number in wanted.get(CUSTOMER_KIND, ())]
     prefixes = [
