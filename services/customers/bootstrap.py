@@ -6,7 +6,9 @@ from zoneinfo import ZoneInfo
 
 from services.customers.api.contacts import contacts_router
 from services.customers.api.customers import customers_router
+from services.customers.api.deleted import deleted_router
 from services.customers.api.erp_events import erp_router
+from services.customers.api.history import history_router
 from services.customers.api.lists import lists_routers
 from services.customers.api.operations import operations_router
 from services.customers.api.profiles import profiles_router
@@ -79,6 +81,8 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             reports_router(units),
             operations_router(units, here),
             profiles_router(units),
+            history_router(units),
+            deleted_router(units, here, enabled=settings.restore_enabled),
             erp_router(inbox),
         ],
         versions=VERSIONS,

@@ -14,3 +14,6 @@ class Settings(ServiceSettings):
         pattern=f"^(({'|'.join(COUNTRIES)})(,|$))*$",
         description="whose business ids are recognised, in capitals, parted by commas",
     )
+    restore_enabled: bool = Field(
+        default=False, description="shows deleted records and lets them be restored"
+    )

@@ -29,6 +29,10 @@ class UnitOfWork:
         self._recorded: list[RecordedEvent] = []
         self._released: set[str] = set()
 
+    async def act_as(self, actor: str) -> None:
+        """Say who works here; histories that the database keeps by itself name him."""
+        await self.connection.execute(_ACT_AS, {"actor": actor})
+
     def record(self, event: RecordedEvent) -> None:
         """Remember a fact of the domain; it is told if and only if the unit commits."""
         self._recorded.append(event)
@@ -105,6 +109,7 @@ class UnitOfWorkFactory:
                 wake()
 
 
+_ACT_AS = text("SELECT set_config('suhde.actor', :actor, true)")
 _RELEASE = text(
     """
     UPDATE inbox SET state = 'pending', waiting_for = NULL, available_at = :now

@@ -11,9 +11,12 @@ from services.customers.api.shapes import (
     BansInput,
     ContactInput,
     ContactOutput,
+    DeletedAnswer,
     contact_output,
 )
-from services.customers.handlers.change_bans import ContactNotFound, SetBans, ban_contact
+from services.customers.handlers.change_bans import SetBans, ban_contact
+from services.customers.handlers.delete_contact import delete_contact
+from services.customers.handlers.live import live_contact
 from services.customers.handlers.save_contact import SaveContact, change_contact, create_contact
 from services.customers.persistence import contacts as store
 from shared.chassis.http.paging import Cursor, Limit, Page, write_cursor
@@ -77,9 +80,7 @@ def contacts_router(units: UnitOfWorkFactory, *, region: str) -> APIRouter:
         """Fetch a contact."""
         async with units.engine.connect() as connection:
             rows = await store.fetch_contacts(connection, [contact_id])
-        if contact_id not in rows:
-            raise ContactNotFound(f"There is no contact {contact_id}.")
-        body = contact_output(rows[contact_id])
+        body = contact_output(live_contact(rows, contact_id))
         response.headers["ETag"] = etag(body.version)
         return body
 
@@ -92,6 +93,16 @@ def contacts_router(units: UnitOfWorkFactory, *, region: str) -> APIRouter:
         async def work(unit: UnitOfWork) -> Answer:
             await change_contact(contact_id, _command(body), unit, expected=expected, region=region)
             return await answer(contact_id, unit)
+
+        return await write(request, units, work)
+
+    @router.delete("/{contact_id}", response_model=DeletedAnswer)
+    async def delete(request: Request, contact_id: UUID, expected: Expected) -> Response:
+        """Delete a contact (If-Match): its bans stay in force, and it can be restored."""
+
+        async def work(unit: UnitOfWork) -> Answer:
+            version = await delete_contact(contact_id, unit, expected=expected)
+            return Answer(DeletedAnswer(version=version, deleted_at=unit.now))
 
         return await write(request, units, work)
 

@@ -12,11 +12,14 @@ from services.customers.api.shapes import (
     CustomerChange,
     CustomerInput,
     CustomerOutput,
+    DeletedAnswer,
     GapOutput,
     RelationshipStartInput,
     customer_output,
 )
-from services.customers.handlers.change_bans import CustomerNotFound, SetBans, ban_customer
+from services.customers.handlers.change_bans import SetBans, ban_customer
+from services.customers.handlers.delete_customer import delete_customer
+from services.customers.handlers.live import live_customer
 from services.customers.handlers.pick_contacts import DocumentPurpose, gaps, pick_contacts
 from services.customers.handlers.save_customer import (
     Here,
@@ -98,10 +101,9 @@ def customers_router(units: UnitOfWorkFactory, here: Here) -> APIRouter:
         """Fetch a customer with the source of its relationship start."""
         async with units.engine.connect() as connection:
             rows = await store.fetch_customers(connection, [customer_id])
-            if customer_id not in rows or rows[customer_id].deleted_at is not None:
-                raise CustomerNotFound(f"There is no customer {customer_id}.")
+            row = live_customer(rows, customer_id)
             references = await store.fetch_references(connection, [customer_id])
-        body = customer_output(rows[customer_id], references.get(customer_id, []))
+        body = customer_output(row, references.get(customer_id, []))
         response.headers["ETag"] = etag(body.version)
         return body
 
@@ -114,6 +116,16 @@ def customers_router(units: UnitOfWorkFactory, here: Here) -> APIRouter:
         async def work(unit: UnitOfWork) -> Answer:
             await change_customer(customer_id, _command(body), unit, here, expected=expected)
             return await answer(customer_id, unit)
+
+        return await write(request, units, work)
+
+    @router.delete("/{customer_id}", response_model=DeletedAnswer)
+    async def delete(request: Request, customer_id: UUID, expected: Expected) -> Response:
+        """Delete a customer (If-Match): its contacts and all bans stay, and it can be restored."""
+
+        async def work(unit: UnitOfWork) -> Answer:
+            version = await delete_customer(customer_id, unit, expected=expected)
+            return Answer(DeletedAnswer(version=version, deleted_at=unit.now))
 
         return await write(request, units, work)
 

@@ -157,6 +157,13 @@ def customer_output(row: Row[Any], references: list[tuple[str, str]]) -> Custome
     )
 
 
+class DeletedAnswer(BaseModel):
+    """A record is deleted; restored, it goes on at a higher version."""
+
+    version: int
+    deleted_at: datetime
+
+
 class RelationshipStartInput(Input):
     """A start date set by hand; null lets the documents decide again."""
 

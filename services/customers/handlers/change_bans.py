@@ -1,4 +1,7 @@
-"""Change the bans of contacts and customers; every change has a gapless consent number (LS-26)."""
+"""Change the bans of contacts and customers; every change has a gapless consent number (LS-26).
+
+Deleted records are banned and freed like live ones: a person's will outlives the record (TS-A9).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +22,7 @@ from services.customers.persistence.register import (
     fetch_settings,
     take_consent_numbers,
 )
-from services.customers.persistence.rows import contact_saved, customer_bans
+from services.customers.persistence.rows import contact_told, customer_bans
 from shared.chassis.errors import Kind, Refusal, StaleVersion
 from shared.chassis.unit_of_work import UnitOfWork
 
@@ -101,7 +104,7 @@ async def change_attributes(
     if changed:
         await set_attributes(uow.connection, changed, now=uow.now)
         rows = await fetch_contacts(uow.connection, changed)
-        uow.record_all(contact_saved(rows[one]) for one in changed)
+        uow.record_all(contact_told(rows[one]) for one in changed)
     bans = {
         one: bans_of(after, settings)
         for one, after in changed.items()

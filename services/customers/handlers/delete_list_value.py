@@ -20,7 +20,7 @@ from services.customers.persistence import lists as store
 from services.customers.persistence.contacts import fetch_contacts
 from services.customers.persistence.lists import CONTACT_ATTRIBUTES, CUSTOMERS, Holder
 from services.customers.persistence.register import fetch_settings
-from services.customers.persistence.rows import contact_saved
+from services.customers.persistence.rows import contact_told
 from shared.chassis.errors import InvalidField, Kind, Refusal
 from shared.chassis.unit_of_work import UnitOfWork
 
@@ -118,7 +118,7 @@ async def _tell(holder: Holder, ids: list[UUID], target: Row[Any], uow: UnitOfWo
         await tell_customers(ids, uow)
         return
     rows = await fetch_contacts(uow.connection, ids)
-    uow.record_all(contact_saved(rows[one]) for one in ids if one in rows)
+    uow.record_all(contact_told(rows[one]) for one in ids if one in rows)
     if holder is CONTACT_ATTRIBUTES:
         # Moved onto an attribute that is a ban, they are banned from this moment on.
         settings = await fetch_settings(uow.connection, lock=True)
@@ -130,7 +130,7 @@ async def _tell(holder: Holder, ids: list[UUID], target: Row[Any], uow: UnitOfWo
 
 async def _remove(row: Row[Any], heir: int | None, uow: UnitOfWork) -> None:
     changed = await store.move_relations(uow.connection, row.key, heir, now=uow.now)
-    await store.delete_value(uow.connection, row.key)
+    await store.delete_value(uow.connection, row.key, now=uow.now)
     await tell_values(changed, uow)
     uow.record(ListValueRemoved(row.list, row.value_id, row.version + 1, row.number, row.title))
 

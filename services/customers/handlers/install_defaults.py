@@ -20,7 +20,9 @@ async def install_defaults(uow: UnitOfWork) -> None:
     )
     await fill_empty_lists(load_profiles()[DEFAULTS], uow)
     status = await default_key(uow.connection, CUSTOMER_STATUS)
-    await uow.connection.execute(_GIVE_STATUS, {"status": status, "list": CUSTOMER_STATUS})
+    await uow.connection.execute(
+        _GIVE_STATUS, {"status": status, "list": CUSTOMER_STATUS, "now": uow.now}
+    )
 
 
 _COUNTER = text("INSERT INTO consent_counter (id, seq) VALUES (1, 0) ON CONFLICT DO NOTHING")
@@ -34,7 +36,8 @@ _SETTINGS = text(
 )
 _GIVE_STATUS = text(
     """
-    UPDATE customer SET classifications = classifications || CAST(:status AS int)
+    UPDATE customer SET classifications = classifications || CAST(:status AS int),
+                        updated_at = :now
     WHERE NOT classifications && ARRAY(SELECT key FROM list_value WHERE list = :list)
     """
 )

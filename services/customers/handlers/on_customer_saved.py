@@ -1,6 +1,7 @@
 """Take over customers and their contacts from an ERP's master data, a batch at a time.
 
-The newest event of a reference wins. An ERP may set bans and never lifts one.
+The newest event of a reference wins. An ERP may set bans and never lifts one. What a person deleted
+is kept up to date and stays deleted: an ERP tells of what it has, not of what is to be shown here.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -21,7 +22,7 @@ from services.customers.persistence import contacts as contact_store
 from services.customers.persistence import customers as store
 from services.customers.persistence.documents import lock_customers, resolve_customers
 from services.customers.persistence.register import fetch_settings
-from services.customers.persistence.rows import contact_saved
+from services.customers.persistence.rows import contact_told
 from shared.chassis.messages import Batch, Message
 from shared.chassis.unit_of_work import UnitOfWork
 from shared.contracts import erp
@@ -70,7 +71,10 @@ async def _save_customers(
         uow.connection, [one for one in present.values() if one is not None]
     )
     stale = await _remember_versions(newest, present, uow)
-    taken = await _taken(newest, present, uow, countries)
+    # Deleted customers own no keys: what an ERP says of one clashes with nobody.
+    deleted = {one for one, row in locked.items() if row.deleted_at is not None}
+    live = {key: message for key, message in newest.items() if present[key] not in deleted}
+    taken = await _taken(live, present, uow, countries)
     fresh: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []
     ids: dict[tuple[str, str], UUID] = {}
@@ -259,7 +263,7 @@ async def _save_contacts(
             uow.connection, {one: locked[one][1] for one in merely_placed}, now=uow.now
         )
     stored = await contact_store.fetch_contacts(uow.connection, quiet)
-    uow.record_all(contact_saved(row) for row in stored.values())
+    uow.record_all(contact_told(row) for row in stored.values())
     carried = {
         one: held
         for one in moved & quiet

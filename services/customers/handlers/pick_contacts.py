@@ -8,7 +8,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.customers.handlers.change_bans import CustomerNotFound
+from services.customers.handlers.live import live_customer
+from services.customers.persistence.customers import fetch_customers
 from services.customers.persistence.register import fetch_settings
 
 
@@ -53,6 +54,7 @@ async def pick_contacts(
             SELECT contact.contact_id, concat_ws(' ', first_name, last_name) AS name, contact.email
             FROM contact_customer AS place JOIN contact USING (contact_id)
             WHERE place.customer_id = :customer AND contact.email IS NOT NULL
+              AND contact.deleted_at IS NULL
               AND contact.attributes @> ARRAY[CAST(:number AS int)]
             ORDER BY place.position, contact.contact_id
             """
@@ -60,12 +62,7 @@ async def pick_contacts(
         {"customer": customer_id, "number": number},
     )
     picked = [Addressee(row.contact_id, row.name, row.email) for row in result]
-    own = await connection.execute(
-        text("SELECT name, email FROM customer WHERE customer_id = :id"), {"id": customer_id}
-    )
-    row = own.one_or_none()
-    if row is None:
-        raise CustomerNotFound(f"There is no customer {customer_id}.")
+    row = live_customer(await fetch_customers(connection, [customer_id]), customer_id)
     if not picked and row.email:
         picked.append(Addressee(None, row.name, row.email))
     return picked
@@ -84,10 +81,12 @@ async def gaps(
         text(
             """
             SELECT customer_id, number, name FROM customer
-            WHERE email IS NULL AND (CAST(:after AS uuid) IS NULL OR customer_id > :after)
+            WHERE email IS NULL AND deleted_at IS NULL
+              AND (CAST(:after AS uuid) IS NULL OR customer_id > :after)
               AND NOT EXISTS (
                 SELECT FROM contact_customer AS place JOIN contact USING (contact_id)
                 WHERE place.customer_id = customer.customer_id AND contact.email IS NOT NULL
+                  AND contact.deleted_at IS NULL
                   AND contact.attributes @> ARRAY[CAST(:number AS int)])
             ORDER BY customer_id LIMIT :limit
             """

@@ -20,7 +20,7 @@ from services.customers.persistence.register import (
     fetch_settings,
     raise_consent_seq,
 )
-from services.customers.persistence.rows import contact_saved, value_saved
+from services.customers.persistence.rows import contact_told, value_saved
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 CHUNK = 1000
@@ -84,7 +84,7 @@ async def _tell_contacts(ids: Sequence[UUID], uow: UnitOfWork) -> None:
     settings = await fetch_settings(uow.connection, lock=True)
     locked = await lock_contacts(uow.connection, ids)
     rows = await fetch_contacts(uow.connection, locked)
-    uow.record_all(contact_saved(row) for row in rows.values())
+    uow.record_all(contact_told(row) for row in rows.values())
     bans = {one: bans_of(attributes, settings) for one, (_, attributes) in locked.items()}
     await tell_contact_bans(bans, uow)
 

@@ -1,23 +1,23 @@
 """Create and change a contact by hand."""
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.customers.domain.bans import bans_of
 from services.customers.domain.contact_data import PostalAddress, checked_email, checked_phone
 from services.customers.handlers.change_bans import (
-    ContactNotFound,
-    CustomerNotFound,
     change_attributes,
     tell_contact_bans,
 )
 from services.customers.handlers.ids import new_id
+from services.customers.handlers.live import live_customer, locked_contact
 from services.customers.persistence import contacts as store
 from services.customers.persistence.customers import fetch_customers
 from services.customers.persistence.register import fetch_settings, known_attributes
-from services.customers.persistence.rows import contact_saved
-from shared.chassis.errors import InvalidField, StaleVersion
+from services.customers.persistence.rows import contact_told
+from shared.chassis.errors import InvalidField
 from shared.chassis.unit_of_work import UnitOfWork
 
 
@@ -39,6 +39,7 @@ class SaveContact:
 async def create_contact(command: SaveContact, uow: UnitOfWork, *, region: str) -> UUID:
     """Create a contact at its customers; return its id."""
     settings = await _checked(command, uow)
+    await _check_places(command, uow, present=())
     contact_id = new_id()
     await store.insert_contacts(uow.connection, [_row(contact_id, command, region)], now=uow.now)
     await _place(contact_id, command, uow)
@@ -56,12 +57,9 @@ async def change_contact(
 ) -> None:
     """Replace a contact's fields if it is still at the expected version; its bans follow it."""
     settings = await _checked(command, uow)
-    locked = await store.lock_contacts(uow.connection, [contact_id])
-    if contact_id not in locked:
-        raise ContactNotFound(f"There is no contact {contact_id}.")
-    version, attributes = locked[contact_id]
-    if version != expected:
-        raise StaleVersion(f"The contact is at version {version}, not {expected}.")
+    row = await locked_contact(contact_id, expected, uow)
+    await _check_places(command, uow, present=row.customer_ids or ())
+    attributes = set(row.attributes)
     changed = await store.update_contacts(
         uow.connection, [_row(contact_id, command, region)], now=uow.now
     )
@@ -87,10 +85,6 @@ async def _checked(command: SaveContact, uow: UnitOfWork) -> dict[str, int | Non
     ]
     if twice:
         raise InvalidField("customers", f"{twice[0]} is named twice", "Name each customer once.")
-    found = await fetch_customers(uow.connection, [one for one, _ in command.customers])
-    for customer_id, _ in command.customers:
-        if customer_id not in found:
-            raise CustomerNotFound(f"customers: there is no customer {customer_id}.")
     unknown = (command.attributes or frozenset()) - await known_attributes(uow.connection)
     if unknown:
         raise InvalidField(
@@ -99,6 +93,16 @@ async def _checked(command: SaveContact, uow: UnitOfWork) -> dict[str, int | Non
             "Create the attribute first: POST /v1/contact-attributes.",
         )
     return await fetch_settings(uow.connection, lock=True)
+
+
+async def _check_places(
+    command: SaveContact, uow: UnitOfWork, *, present: Collection[UUID]
+) -> None:
+    """Refuse places at customers that are not live, but for those the contact has already."""
+    fresh = [one for one, _ in command.customers if one not in present]
+    found = await fetch_customers(uow.connection, fresh)
+    for customer_id in fresh:
+        live_customer(found, customer_id)
 
 
 def _row(contact_id: UUID, command: SaveContact, region: str) -> dict[str, object]:
@@ -126,4 +130,4 @@ async def _place(contact_id: UUID, command: SaveContact, uow: UnitOfWork) -> Non
 
 async def _tell(contact_id: UUID, uow: UnitOfWork) -> None:
     rows = await store.fetch_contacts(uow.connection, [contact_id])
-    uow.record(contact_saved(rows[contact_id]))
+    uow.record(contact_told(rows[contact_id]))

@@ -16,13 +16,13 @@ from services.customers.domain.contact_data import checked_email, checked_phone
 from services.customers.domain.lists import CUSTOMER_KIND, HEADCOUNT_CLASS
 from services.customers.domain.relationship import MANUAL, Relationship
 from services.customers.domain.settings import start_rule
-from services.customers.handlers.change_bans import CustomerNotFound
 from services.customers.handlers.classify_customers import (
     Wanted,
     classify_customers,
     headcount_class,
 )
 from services.customers.handlers.ids import new_id
+from services.customers.handlers.live import live_customer
 from services.customers.handlers.on_document_posted import waiting_key
 from services.customers.handlers.start_relationships import (
     changed_starts,
@@ -82,7 +82,7 @@ class SetRelationshipStart:
 
 async def create_customer(command: SaveCustomer, uow: UnitOfWork, here: Here) -> UUID:
     """Create a customer; documents that wait for it go on. Returns its id."""
-    number = command.number or await _next_number(command.classifications, uow)
+    number = command.number or await next_number(command.classifications, uow)
     customer_id = new_id()
     row = _row(customer_id, command, here) | {"number": number}
     await _refuse_taken(uow, None, number=number, business_id=row["business_id"])
@@ -110,7 +110,7 @@ async def change_customer(
     await _classify_and_tell(customer_id, command, uow, here)
 
 
-async def _next_number(wanted: Wanted, uow: UnitOfWork) -> str:
+async def next_number(wanted: Wanted, uow: UnitOfWork) -> str:
     """Return a number from the series of the customer's kind, or from the common one (LS-09)."""
     kinds = [(CUSTOMER_KIND, number) for number in wanted.get(CUSTOMER_KIND, ())]
     prefixes = [
@@ -172,11 +172,9 @@ async def set_relationship_start(
 
 
 async def locked_customer(customer_id: UUID, expected: int, uow: UnitOfWork) -> Any:
-    """Lock a customer and return its row; refuse an unknown one and a stale version."""
+    """Lock a customer and return its row; refuse one that is not live and a stale version."""
     locked = await lock_customers(uow.connection, [customer_id])
-    row = locked.get(customer_id)
-    if row is None or row.deleted_at is not None:
-        raise CustomerNotFound(f"There is no customer {customer_id}.")
+    row = live_customer(locked, customer_id)
     if row.version != expected:
         raise StaleVersion(f"The customer is at version {row.version}, not {expected}.")
     return row

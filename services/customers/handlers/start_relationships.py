@@ -10,7 +10,7 @@ from services.customers.domain.events import RelationshipStarted
 from services.customers.domain.relationship import CountedDocument, Relationship, relationship_from
 from services.customers.domain.settings import StartRule
 from services.customers.persistence.customers import fetch_customers, set_relationships
-from services.customers.persistence.rows import customer_saved
+from services.customers.persistence.rows import customer_told
 from shared.chassis.unit_of_work import UnitOfWork
 
 
@@ -56,5 +56,5 @@ async def tell_customers(
 ) -> Mapping[UUID, Row[Any]]:
     """Record the whole state of these customers for the public, and return their rows."""
     rows = await fetch_customers(uow.connection, customer_ids)
-    uow.record_all(customer_saved(rows[customer_id]) for customer_id in customer_ids)
+    uow.record_all(customer_told(rows[customer_id]) for customer_id in customer_ids)
     return rows

@@ -138,15 +138,17 @@ async def update_customers(
 async def insert_references(
     connection: AsyncConnection, references: Sequence[tuple[str, str, UUID]]
 ) -> int:
-    """Add references by (source, ref); return how many were new."""
+    """Add references by (source, ref), also those of deleted customers; return how many are new."""
     result = await connection.execute(
         text(
             """
             INSERT INTO customer_reference (source, ref, customer_id)
-            SELECT source, ref, id
+            SELECT DISTINCT source, ref, id
             FROM unnest(CAST(:sources AS text[]), CAST(:refs AS text[]), CAST(:ids AS uuid[]))
                  AS new (source, ref, id)
-            ON CONFLICT (source, ref) DO NOTHING
+            ON CONFLICT (source, ref) DO UPDATE SET customer_id = excluded.customer_id
+            WHERE EXISTS (SELECT FROM customer AS owner WHERE owner.deleted_at IS NOT NULL
+                            AND owner.customer_id = customer_reference.customer_id)
             """
         ),
         {

@@ -418,15 +418,26 @@ async def archive_value(connection: AsyncConnection, key: int, *, now: datetime)
     )
 
 
-async def delete_value(connection: AsyncConnection, key: int) -> None:
-    """Remove a value that nobody holds."""
-    await connection.execute(text("DELETE FROM list_value WHERE key = :key"), {"key": key})
+async def delete_value(connection: AsyncConnection, key: int, *, now: datetime) -> None:
+    """Remove a value that nobody holds; what it was stays in history, which may name its key."""
+    await connection.execute(
+        text(
+            """
+            WITH gone AS (DELETE FROM list_value WHERE key = :key RETURNING *)
+            INSERT INTO history (record, record_id, at, actor, before, after)
+            SELECT 'list_value', value_id, :now, nullif(current_setting('suhde.actor', true), ''),
+                   to_jsonb(gone), '{}'
+            FROM gone
+            """
+        ),
+        {"key": key, "now": now},
+    )
 
 
 _VALUES = """
     SELECT value.value_id, value.key, value.list, value.number, value.version, value.title,
            value.titles, value.position, value.parent, value.members, value.facts,
-           value.archived_at,
+           value.archived_at, value.created_at,
            (SELECT above.number FROM list_value AS above WHERE above.key = value.parent)
                AS parent_number,
            ARRAY(SELECT member.number FROM list_value AS member

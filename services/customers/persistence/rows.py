@@ -6,7 +6,13 @@ from sqlalchemy.engine import Row
 
 from services.customers.domain.bans import Bans
 from services.customers.domain.contact_data import PostalAddress
-from services.customers.domain.events import ContactSaved, CustomerSaved, ListValueSaved
+from services.customers.domain.events import (
+    ContactDeleted,
+    ContactSaved,
+    CustomerDeleted,
+    CustomerSaved,
+    ListValueSaved,
+)
 from services.customers.domain.relationship import Relationship
 
 
@@ -28,8 +34,10 @@ def customer_bans(row: Row[Any]) -> Bans:
     return Bans(email=row.ban_email, sms=row.ban_sms, post=row.ban_post)
 
 
-def customer_saved(row: Row[Any]) -> CustomerSaved:
-    """Return a customer's whole state as the fact that it was saved."""
+def customer_told(row: Row[Any]) -> CustomerSaved | CustomerDeleted:
+    """Return what the public is to know of a customer: its whole state, or that it is deleted."""
+    if row.deleted_at is not None:
+        return CustomerDeleted(row.customer_id, row.version)
     return CustomerSaved(
         customer_id=row.customer_id,
         version=row.version,
@@ -46,8 +54,10 @@ def customer_saved(row: Row[Any]) -> CustomerSaved:
     )
 
 
-def contact_saved(row: Row[Any]) -> ContactSaved:
-    """Return a contact's whole state; the row carries its customers as an array of pairs."""
+def contact_told(row: Row[Any]) -> ContactSaved | ContactDeleted:
+    """Return what the public is to know of a contact: its whole state, or that it is deleted."""
+    if row.deleted_at is not None:
+        return ContactDeleted(row.contact_id, row.version)
     return ContactSaved(
         contact_id=row.contact_id,
         version=row.version,

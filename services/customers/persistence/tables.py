@@ -142,6 +142,7 @@ Table(
     # Who has this address? Asked when an address is banned at mailing.
     Index("ix_contact_email", "email"),
     Index("ix_contact_mobile", "mobile"),
+    Index("ix_contact_deleted", "deleted_at", "contact_id", postgresql_where=DELETED),
 )
 Table(
     "contact_reference",
@@ -229,6 +230,12 @@ Table(
         postgresql_where=text("operation_id IS NOT NULL"),
     ),
     Index("ix_history_record", "record", "record_id", "history_id"),
+    # Which value was this key? Asked when a history names one that is gone.
+    Index(
+        "ix_history_removed_value",
+        text("CAST(before ->> 'key' AS integer)"),
+        postgresql_where=text("record = 'list_value' AND after = '{}'"),
+    ),
 )
 Table(
     "setting",

@@ -8,6 +8,9 @@ from pydantic import SecretStr
 
 from shared.chassis.errors import Kind, Refusal
 
+KEY_NAME = "api-key"
+"""Who a caller is: the name of the key it holds. There is one key."""
+
 
 class NotAuthenticated(Refusal):
     """The call carries no valid key."""

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from sqlalchemy import text
 
 from shared.chassis.errors import Kind, Refusal
+from shared.chassis.http.keys import KEY_NAME
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 MAX_KEY = 200
@@ -75,6 +76,7 @@ async def write(
     key = request.headers.get("idempotency-key")
     async with units() as unit:
         unit.correlation_id = request.headers.get("x-correlation-id", "")[:100] or None
+        await unit.act_as(KEY_NAME)
         if key is None:
             return _response(await work(unit))
         if not 0 < len(key) <= MAX_KEY or not key.isprintable():

@@ -50,3 +50,25 @@ async def addressees(api: httpx.AsyncClient, customer: dict[str, Any], purpose: 
     answer = await api.get(url, params={"purpose": purpose})
     assert answer.status_code == 200, answer.text
     return [one["email"] for one in answer.json()]
+
+
+def url(record: dict[str, Any]) -> str:
+    """Return where a customer or contact is."""
+    if "contact_id" in record:
+        return f"/v1/contacts/{record['contact_id']}"
+    return f"/v1/customers/{record['customer_id']}"
+
+
+async def delete(api: httpx.AsyncClient, record: dict[str, Any]) -> dict[str, Any]:
+    """Delete a customer or contact at its present version."""
+    present = await api.get(url(record))
+    answer = await api.delete(url(record), headers={"If-Match": present.headers["etag"]})
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+async def restore(api: httpx.AsyncClient, record: dict[str, Any], **body: Any) -> httpx.Response:
+    """Restore a customer or contact."""
+    kind = "contact" if "contact_id" in record else "customer"
+    path = f"/v1/deleted-{kind}s/{record[f'{kind}_id']}/restore"
+    return await api.post(path, **({"json": body} if body else {}))

@@ -35,9 +35,27 @@ async def customers(postgres: Postgres) -> AsyncIterator[Service]:
 @pytest.fixture
 async def api(customers: Service) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the service's HTTP API that holds its key."""
-    app = create_app([customers], api_key=SecretStr(KEY), title="customers", version="0")
-    transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://suhde", headers={"Authorization": f"Bearer {KEY}"}
-    ) as client:
+    async with client_of(customers) as client:
         yield client
+
+
+@pytest.fixture
+async def restoring(customers: Service) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the same service as it is where the deployment has activated restore."""
+    url = customers.engine.url.render_as_string(hide_password=False)
+    settings = Settings(
+        database_url=url, broker_url="amqp://unused", api_key=KEY, pool_size=5, restore_enabled=True
+    )
+    service = bootstrap.build(settings, InProcessBus())
+    async with client_of(service) as client:
+        yield client
+    await service.engine.dispose()
+
+
+def client_of(service: Service) -> httpx.AsyncClient:
+    app = create_app([service], api_key=SecretStr(KEY), title="customers", version="0")
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app),
+        base_url="http://suhde",
+        headers={"Authorization": f"Bearer {KEY}"},
+    )

@@ -1,0 +1,49 @@
+"""Find records that are there for everybody: known, and not deleted."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.engine import Row
+
+from services.customers.handlers.change_bans import ContactNotFound, CustomerNotFound
+from services.customers.persistence.contacts import fetch_contacts, lock_contacts
+from shared.chassis.errors import StaleVersion
+from shared.chassis.unit_of_work import UnitOfWork
+
+Rows = Mapping[UUID, Row[Any]]
+
+
+def live_customer(rows: Rows, customer_id: UUID) -> Row[Any]:
+    """Return the row of a customer; refuse an unknown one, and a deleted one with the way back."""
+    row = rows.get(customer_id)
+    if row is None:
+        raise CustomerNotFound(f"There is no customer {customer_id}.")
+    if row.deleted_at is not None:
+        raise CustomerNotFound(
+            f"Customer {customer_id} is deleted.",
+            remedy=f"Restore it: POST /v1/deleted-customers/{customer_id}/restore.",
+        )
+    return row
+
+
+def live_contact(rows: Rows, contact_id: UUID) -> Row[Any]:
+    """Return the row of a contact; refuse an unknown one, and a deleted one with the way back."""
+    row = rows.get(contact_id)
+    if row is None:
+        raise ContactNotFound(f"There is no contact {contact_id}.")
+    if row.deleted_at is not None:
+        raise ContactNotFound(
+            f"Contact {contact_id} is deleted.",
+            remedy=f"Restore it: POST /v1/deleted-contacts/{contact_id}/restore.",
+        )
+    return row
+
+
+async def locked_contact(contact_id: UUID, expected: int, uow: UnitOfWork) -> Row[Any]:
+    """Lock a live contact and return its row with its customers; refuse a stale version."""
+    await lock_contacts(uow.connection, [contact_id])
+    row = live_contact(await fetch_contacts(uow.connection, [contact_id]), contact_id)
+    if row.version != expected:
+        raise StaleVersion(f"The contact is at version {row.version}, not {expected}.")
+    return row

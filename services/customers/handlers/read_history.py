@@ -1,0 +1,156 @@
+"""Show who changed what of a record, when, from what and to what, and how long statuses lasted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.customers.domain.eligibility import Eligibility, Purpose, Status, eligibility
+from services.customers.domain.history import StatusChange, StatusPeriod, status_in, status_periods
+from services.customers.domain.lists import CUSTOMER_STATUS
+from services.customers.handlers.live import live_customer
+from services.customers.persistence import history as store
+from services.customers.persistence.customers import fetch_customers
+from services.customers.persistence.lists import values_of
+
+MOST_CHANGES = 1000
+
+# Columns that hold values of lists, and what they are called outside.
+_KEYS = {"classifications", "members", "parent"}
+_NUMBERS = {"attributes"}
+_CALLED = {"position": "order"}
+
+
+@dataclass(frozen=True, slots=True)
+class ValueName:
+    """A value of a list by what people know it as; of a removed one, what it was last."""
+
+    list: str
+    number: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field before and after; values of lists are `ValueName`s."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One change of a record, perhaps of many at once (`operation_id`).
+
+    `actor` is None where it is not known or Suhde itself acted.
+    """
+
+    at: datetime
+    actor: str | None
+    what: str
+    changes: tuple[FieldChange, ...] = ()
+    operation_id: UUID | None = None
+
+
+async def read_history(
+    connection: AsyncConnection,
+    record: str,
+    record_id: UUID,
+    created_at: datetime,
+    *,
+    before: int | None,
+    limit: int,
+) -> tuple[list[Entry], int | None]:
+    """Return a page of changes, the newest first and the creation last, and where to go on."""
+    rows = await store.changes_of(connection, record, record_id, before=before, limit=limit)
+    keys = await store.named_keys(connection, _mentioned(rows, _KEYS))
+    numbers = await store.named_attributes(connection, _mentioned(rows, _NUMBERS))
+    entries = [_entry(row, keys, numbers) for row in rows]
+    if len(rows) == limit:
+        return entries, rows[-1].history_id
+    return [*entries, Entry(created_at, None, "created")], None
+
+
+def _mentioned(rows: Any, fields: set[str]) -> set[int]:
+    return {
+        reference
+        for row in rows
+        for side in (row.before, row.after)
+        for field in fields & side.keys()
+        for reference in _references(side[field])
+    }
+
+
+def _references(held: Any) -> list[int]:
+    return held if isinstance(held, list) else [] if held is None else [held]
+
+
+def _entry(row: Row[Any], keys: Mapping[int, Row[Any]], numbers: Mapping[int, Row[Any]]) -> Entry:
+    changes = []
+    for field, before in row.before.items():
+        names = keys if field in _KEYS else numbers if field in _NUMBERS else None
+        sides = [before, row.after[field]]
+        if names is not None:
+            sides = [_named(side, names) for side in sides]
+        changes.append(FieldChange(_CALLED.get(field, field), *sides))
+    what = "changed"
+    if "deleted_at" in row.before:
+        what = "restored" if row.after["deleted_at"] is None else "deleted"
+    by_field = tuple(sorted(changes, key=lambda one: one.field))
+    return Entry(row.at, row.actor, what, by_field, row.operation_id)
+
+
+def _named(held: Any, names: Mapping[int, Row[Any]]) -> Any:
+    found = [
+        ValueName(row.list, row.number, row.title)
+        for reference in _references(held)
+        if (row := names.get(reference)) is not None
+    ]
+    if isinstance(held, list):
+        return sorted(found, key=lambda one: (one.list, one.number))
+    return found[0] if found else None
+
+
+async def read_status_times(
+    connection: AsyncConnection, customer_id: UUID
+) -> list[tuple[ValueName, StatusPeriod]]:
+    """Return the statuses of a live customer with the time in each, the newest first.
+
+    They are found in its thousand newest changes; what began before those has no known beginning.
+    """
+    customer = live_customer(await fetch_customers(connection, [customer_id]), customer_id)
+    rows = await store.classification_changes(connection, customer_id, limit=MOST_CHANGES)
+    keys = {key for row in rows for key in (*row.before, *row.after)}
+    names = await store.named_keys(connection, keys | set(customer.classifications))
+    statuses = {key for key, row in names.items() if row.list == CUSTOMER_STATUS}
+    periods = status_periods(
+        [
+            StatusChange(row.at, status_in(row.before, statuses), status_in(row.after, statuses))
+            for row in reversed(rows)
+        ],
+        present=status_in(customer.classifications, statuses),
+        since=None if len(rows) == MOST_CHANGES else customer.created_at,
+    )
+    return [(_named(one.status, names), one) for one in reversed(periods)]
+
+
+async def check_eligibility(
+    customer_id: UUID, purpose: Purpose, connection: AsyncConnection
+) -> tuple[Status | None, Eligibility]:
+    """Return the status of a live customer, and whether it may be picked for the purpose."""
+    customer = live_customer(await fetch_customers(connection, [customer_id]), customer_id)
+    held = await values_of(connection, customer.classifications)
+    status = next(
+        (
+            Status(row.number, row.title, row.facts)
+            for row in held.values()
+            if row.list == CUSTOMER_STATUS
+        ),
+        None,
+    )
+    return status, eligibility(status, purpose)
