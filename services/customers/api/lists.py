@@ -141,15 +141,19 @@ def _list_router(definition: ListDefinition, units: UnitOfWorkFactory) -> APIRou
     ValueOutput: Any = _output_model(definition)
     name = definition.name
 
-    class ValueChange(ValueInput):  # type: ignore[misc]
-        """All fields of a value; what is left out goes back to its default."""
-
-        archived: bool = Field(default=False, description="kept where held, given to nobody")
-
-    class NewValue(ValueInput):  # type: ignore[misc]
-        """A new value; its number is the next free one if left out."""
-
-        number: Number | None = None
+    archived = Field(default=False, description="kept where held, given to nobody")
+    ValueChange: Any = create_model(
+        f"{_camel(name)}Change",
+        __base__=ValueInput,
+        __doc__="All fields of a value; what is left out goes back to its default.",
+        archived=(bool, archived),
+    )
+    NewValue: Any = create_model(
+        f"New{_camel(name)}",
+        __base__=ValueInput,
+        __doc__="A new value; its number is the next free one if left out.",
+        number=(Number | None, None),
+    )
 
     def output(row: Row[Any], language: str | None = None) -> Any:
         return ValueOutput(

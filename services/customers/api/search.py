@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import AfterValidator, BaseModel, Field
 
 from services.customers.api.shapes import (
+    AttributeNumber,
     BoundedDay,
     ClassificationsInput,
     CustomerOutput,
@@ -43,8 +44,8 @@ from shared.chassis.http.writes import Answer, etag, expected_version, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from shared.contracts.types import Currency, Money
 
-# A name of 500 characters, each written as an escape, in base64.
-MAX_CURSOR = 5000
+# A name of 500 characters, each written as two escapes, in base64.
+MAX_CURSOR = 9000
 
 Expected = Annotated[int, Depends(expected_version)]
 
@@ -198,10 +199,12 @@ def search_router(units: UnitOfWorkFactory) -> APIRouter:
     @router.get("/customers")
     async def list_customers(
         q: Annotated[
-            str | None, Query(max_length=100, description="part of name, number, e-mail and so on")
+            Annotated[str, Field(max_length=100), AfterValidator(storable)] | None,
+            Query(description="part of name, number, e-mail and so on"),
         ] = None,
         status: Annotated[
-            list[int] | None, Query(max_length=100, description="numbers of statuses")
+            Annotated[list[AttributeNumber], Field(max_length=100)] | None,
+            Query(description="numbers of statuses"),
         ] = None,
         ended: Ended | None = None,
         sort: Sort = Sort.CREATED,

@@ -98,7 +98,7 @@ async def move_customers(
         else Change(put={name: (target,)})
     )
     request = {"move": name, "from": source, "to": target}
-    return await _change(ids, change, request, uow, day=day, rehearse=rehearse)
+    return await _change(ids, change, request, uow, day=day, rehearse=rehearse, holding=row.key)
 
 
 async def change_matches(
@@ -124,6 +124,7 @@ async def _change(
     *,
     day: date,
     rehearse: bool,
+    holding: int | None = None,
 ) -> Done:
     if len(ids) > AT_MOST:
         raise OperationTooLarge(f"More than {AT_MOST:,} customers match.")
@@ -132,7 +133,8 @@ async def _change(
         await store.belong_to(uow.connection, operation_id)
     live: list[UUID] = []
     deleted: list[UUID] = []
-    for begin in range(0, len(ids), CHUNK):
+    # At least once: what is wrong with the change is wrong whoever matches.
+    for begin in range(0, max(len(ids), 1), CHUNK):
         changed = await classify_customers(
             ids[begin : begin + CHUNK],
             change.put,
@@ -141,6 +143,7 @@ async def _change(
             add=change.add,
             remove=change.remove,
             rehearse=rehearse,
+            holding=holding,
         )
         for one, is_deleted in changed.items():
             (deleted if is_deleted else live).append(one)
@@ -173,17 +176,17 @@ async def undo_operation(operation_id: UUID, uow: UnitOfWork) -> Undone:
         raise OperationUndone(f"Operation {operation.undone_by} has undone it.")
     undo_id = new_id()
     await store.belong_to(uow.connection, undo_id)
-    reverted, others = await store.revert(uow.connection, operation_id, now=uow.now)
+    reverted, deleted, others = await store.revert(uow.connection, operation_id, now=uow.now)
     for begin in range(0, len(reverted), CHUNK):
         await tell_customers(reverted[begin : begin + CHUNK], uow)
     await store.insert_operation(
         uow.connection,
         undo_id,
         {"undo": str(operation_id)},
-        customers=len(reverted),
-        deleted=0,
+        customers=len(reverted) - deleted,
+        deleted=deleted,
         now=uow.now,
         undoes=operation_id,
     )
-    uow.record(OperationCompleted(undo_id, len(reverted), 0))
+    uow.record(OperationCompleted(undo_id, len(reverted) - deleted, deleted))
     return Undone(undo_id, len(reverted), len(others), tuple(others[:SHOWN]))

@@ -1,6 +1,6 @@
 """Give customers values of the classification lists; statuses end and reopen relationships."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -45,13 +45,21 @@ async def classify_customers(
     add: Wanted = NOTHING,
     remove: Wanted = NOTHING,
     rehearse: bool = False,
+    holding: int | None = None,
 ) -> dict[UUID, bool]:
     """
     Let these customers hold the wanted values, and those to add, and no longer those to remove.
 
     Returns for whom that is a change, and whether he is deleted; a rehearsal changes nobody. `day`
-    is when the relationship of those ends who turn to an ended status.
+    is when the relationship of those ends who turn to an ended status. With `holding`, only those
+    are changed who still hold that key.
     """
+    twice = sorted(set(wanted) & set(add))
+    if twice:
+        raise InvalidField(
+            f"add.{twice[0]}"[:100], "the list is put as well", "Put all its values."
+        )
+    await keep_values((wanted, add, remove), uow)
     chosen = await _chosen(wanted, uow)
     added = await _chosen(add, uow)
     removed = await _chosen(remove, uow, complete=False)
@@ -71,6 +79,8 @@ async def classify_customers(
     outcomes: dict[UUID, Outcome] = {}
     for customer_id, row in present.items():
         held_keys = set(row.classifications)
+        if holding is not None and holding not in held_keys:
+            continue
         refuse_archived(values, held_keys)
         outcome = reclassified(
             held_keys,
@@ -89,7 +99,8 @@ async def classify_customers(
             {one: (outcome.keys, outcome.ended_on) for one, outcome in outcomes.items()},
             now=uow.now,
         )
-        await _tell(outcomes, chosen.get(END_REASON, []), uow)
+        reasons_given = [*chosen.get(END_REASON, ()), *added.get(END_REASON, ())]
+        await _tell(outcomes, reasons_given, uow)
     return {one: present[one].deleted_at is not None for one in outcomes}
 
 
@@ -125,6 +136,22 @@ async def _tell(outcomes: Mapping[UUID, Outcome], reasons: Sequence[Held], uow: 
         for customer_id, outcome in outcomes.items()
         if outcome.ends_now and outcome.ended_on is not None
     )
+
+
+async def keep_values(given: Iterable[Wanted], uow: UnitOfWork) -> None:
+    """
+    Keep values from deletion until the commit, before any customer is locked.
+
+    Whoever merges values goes in this order as well, so that no two wait for each other.
+    """
+    pairs = {
+        (name, number)
+        for wanted in given
+        for name, numbers in wanted.items()
+        if name in LISTS
+        for number in numbers
+    }
+    await store.find_values(uow.connection, pairs)
 
 
 async def _chosen(

@@ -12,9 +12,16 @@ from sqlalchemy.engine import Row
 
 from services.customers.domain.bans import CHANNEL_OF, bans_of
 from services.customers.domain.events import ListValueRemoved
-from services.customers.domain.lists import LISTS, ListDefinition
+from services.customers.domain.lists import LISTS, MAX_DEPTH, TRACKING_VALUE, ListDefinition
 from services.customers.handlers.change_bans import tell_contact_bans
-from services.customers.handlers.save_list_value import DefaultNeeded, held_value, tell_values
+from services.customers.handlers.save_list_value import (
+    DefaultNeeded,
+    TitleTaken,
+    ValueNotFound,
+    held_value,
+    refuse_second,
+    tell_values,
+)
 from services.customers.handlers.start_relationships import tell_customers
 from services.customers.persistence import lists as store
 from services.customers.persistence.contacts import fetch_contacts
@@ -50,6 +57,9 @@ async def delete_value(
     """Delete a value, or archive it where deleted records hold it; with `move_to`, merge it."""
     definition = LISTS[name]
     await store.hold_list(uow.connection, name)
+    if CONTACT_ATTRIBUTES in store.holders_of(definition):
+        # Whoever changes a setting holds it before the attribute that it is to name.
+        await fetch_settings(uow.connection, lock=True)
     row = await held_value(name, number, uow, expected=expected)
     await _refuse_by_settings(definition, row, uow)
     if row.facts.get("default"):
@@ -58,12 +68,55 @@ async def delete_value(
         return await _delete(definition, row, uow)
     if move_to == number:
         raise InvalidField("move_to", "is the value itself", "Choose another value of the list.")
-    target = await held_value(name, move_to, uow)
+    # Only kept from deletion: whoever gives both values would else wait for us, and we for him.
+    found = await store.find_values(uow.connection, [(name, move_to)])
+    if not found:
+        raise ValueNotFound(f"There is no {name} {move_to}.")
+    (target,) = found.values()
+    await _refuse_heir(definition, row, target, uow)
+    return await _merge(definition, row, target, uow)
+
+
+async def _refuse_heir(
+    definition: ListDefinition, row: Row[Any], target: Row[Any], uow: UnitOfWork
+) -> None:
+    """Refuse a target that the holders, or the values inside, could not all go to."""
     if target.archived_at is not None:
         raise InvalidField("move_to", f"{target.title!r} is archived", "Choose a live value.")
-    if definition.tree and row.key in await store.ancestors(uow.connection, target.key):
-        raise InvalidField("move_to", "lies below the value", "Choose one outside its subtree.")
-    return await _merge(definition, row, target, uow)
+    if row.facts.get("ended") != target.facts.get("ended"):
+        for holder in store.holders_of(definition):
+            used = await store.usage(uow.connection, row, holder)
+            if used.live or used.deleted:
+                raise InvalidField(
+                    "move_to",
+                    "only one of the two means that the relationship has ended",
+                    "Move the customers first, which dates the end: POST /v1/customer-moves.",
+                )
+    if target.facts.get("scope", "both") not in ("both", row.facts.get("scope")):
+        raise InvalidField(
+            "move_to",
+            f"{target.title!r} is for {target.facts['scope']}s only (TS-04)",
+            "Widen its scope first.",
+        )
+    if definition.tree:
+        above = await store.ancestors(uow.connection, target.key)
+        if row.key in above:
+            raise InvalidField("move_to", "lies below the value", "Choose one outside its subtree.")
+        if len(above) + await store.height(uow.connection, row.key) - 1 > MAX_DEPTH:
+            raise InvalidField(
+                "move_to", f"the tree would have more than {MAX_DEPTH} levels", "Move it higher up."
+            )
+    twin = await store.shared_title(uow.connection, row.key, target.key)
+    if twin is not None:
+        raise TitleTaken(
+            f"move_to: both have a value {twin!r} inside. Merge or rename those first."
+        )
+    if definition.name == TRACKING_VALUE and row.parent != target.parent:
+        await refuse_second({row.key}, target.parent, uow, besides={target.key})
+    if definition.name == LISTS[TRACKING_VALUE].inside:
+        values = await store.keys_by_list(uow.connection, [TRACKING_VALUE])
+        inside = {one.key for one in values if one.parent == row.key}
+        await refuse_second(inside, target.key, uow)
 
 
 async def _delete(definition: ListDefinition, row: Row[Any], uow: UnitOfWork) -> Deletion:

@@ -20,6 +20,7 @@ from services.customers.handlers.classify_customers import (
     Wanted,
     classify_customers,
     headcount_class,
+    keep_values,
 )
 from services.customers.handlers.ids import new_id
 from services.customers.handlers.live import live_customer
@@ -98,6 +99,7 @@ async def change_customer(
     customer_id: UUID, command: SaveCustomer, uow: UnitOfWork, here: Here, *, expected: int
 ) -> None:
     """Replace a customer's fields if it is still at the expected version."""
+    await keep_values([await _wanted(command, uow)], uow)
     present = await locked_customer(customer_id, expected, uow)
     row = _row(customer_id, command, here, known_id=present.business_id)
     await _refuse_taken(uow, customer_id, number=None, business_id=row["business_id"])
@@ -142,13 +144,18 @@ def _row(
 async def _classify_and_tell(
     customer_id: UUID, command: SaveCustomer, uow: UnitOfWork, here: Here
 ) -> None:
-    wanted = dict(command.classifications)
-    if command.headcount is not None and HEADCOUNT_CLASS not in wanted:
-        wanted[HEADCOUNT_CLASS] = await headcount_class(command.headcount, uow)
+    wanted = await _wanted(command, uow)
     day = command.ended_on or uow.now.astimezone(here.zone).date()
     changed = await classify_customers([customer_id], wanted, uow, day=day) if wanted else []
     if not changed:
         await tell_customers([customer_id], uow)
+
+
+async def _wanted(command: SaveCustomer, uow: UnitOfWork) -> Wanted:
+    wanted = dict(command.classifications)
+    if command.headcount is not None and HEADCOUNT_CLASS not in wanted:
+        wanted[HEADCOUNT_CLASS] = await headcount_class(command.headcount, uow)
+    return wanted
 
 
 async def set_relationship_start(

@@ -1,6 +1,6 @@
 """Create and change the values of the classification lists."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -12,6 +12,7 @@ from services.customers.domain.lists import (
     HEADCOUNT_CLASS,
     LISTS,
     MAX_DEPTH,
+    TRACKING_VALUE,
     Band,
     FactValue,
     ListDefinition,
@@ -58,6 +59,16 @@ class DefaultNeeded(Refusal):
     kind = Kind.CONFLICT
     slug = "default_needed"
     remedy = "Make another value the default first."
+
+
+class SecondValue(Refusal):
+    """Customers would hold two values of one tracking object."""
+
+    kind = Kind.CONFLICT
+    slug = "second_value_of_tracking_object"
+    remedy = (
+        "Take one of the two values away from those customers first: POST /v1/customer-changes."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +129,13 @@ async def change_value(
     """Replace what a value says if it is still at the expected version; archive or revive it."""
     definition = LISTS[name]
     await store.hold_list(uow.connection, name)
+    # Before the value itself: whoever deletes them holds them, and then changes what names them.
+    await store.find_values(uow.connection, _named_by(definition, command))
     present = await held_value(name, number, uow, expected=expected)
     values = await store.list_values(uow.connection, name)
     row = await _checked(definition, command, present, values, uow)
+    if name == TRACKING_VALUE and row["parent"] != present.parent:
+        await refuse_second({present.key}, row["parent"], uow)
     row["archived"] = command.archived
     if present.facts.get("default") and (command.archived or not row["facts"]["default"]):
         raise DefaultNeeded(f"{present.title!r} is the default.")
@@ -131,6 +146,12 @@ async def change_value(
     await open_series([row["facts"]], uow)
     await store.update_value(uow.connection, present.key, row, now=uow.now)
     await tell_values([present.key], uow)
+
+
+def _named_by(definition: ListDefinition, command: SaveListValue) -> list[tuple[str, int]]:
+    home = definition.name if definition.tree else definition.inside
+    named = [] if home is None or command.parent is None else [(home, command.parent)]
+    return named + [(definition.bundles, one) for one in command.members if definition.bundles]
 
 
 async def held_value(
@@ -149,6 +170,21 @@ async def tell_values(keys: Iterable[int], uow: UnitOfWork) -> None:
     """Record values of lists as they now stand."""
     rows = await store.values_of(uow.connection, list(keys))
     uow.record_all(value_saved(row) for row in rows.values())
+
+
+async def refuse_second(
+    moved: Set[int],
+    tracking_object: int | None,
+    uow: UnitOfWork,
+    *,
+    besides: Set[int] = frozenset(),
+) -> None:
+    """Refuse to bring tracking values into an object of which their holders hold another value."""
+    values = await store.keys_by_list(uow.connection, [TRACKING_VALUE])
+    present = {one.key for one in values if one.parent == tracking_object} - moved - besides
+    count = await store.count_holding_both(uow.connection, moved, present)
+    if count:
+        raise SecondValue(f"{count} customers hold a value of each.", facts={"count": count})
 
 
 async def _one_default(
@@ -170,10 +206,9 @@ async def _checked(
     parent = await _parent(definition, command, present, uow)
     facts = checked_facts(definition, command.facts)
     own_key = present.key if present is not None else 0
-    for other in values:
-        beside = other.key != own_key and other.parent == parent and other.archived_at is None
-        if beside and not command.archived and _folded(other.title) == _folded(command.title):
-            raise TitleTaken(f"title: {definition.name} {other.number} is {other.title!r} already.")
+    other = await store.titled(uow.connection, definition.name, parent, command.title)
+    if other is not None and other.key != own_key and not command.archived:
+        raise TitleTaken(f"title: {definition.name} {other.number} is {other.title!r} already.")
     if definition.name == HEADCOUNT_CLASS and not command.archived:
         refuse_overlap(
             _band(own_key, command.title, facts),
@@ -187,10 +222,6 @@ async def _checked(
         "members": await _members(definition, command, uow),
         "facts": facts,
     }
-
-
-def _folded(title: str) -> str:
-    return title.lower()
 
 
 def _band(key: int, title: str, facts: Mapping[str, Any]) -> Band:

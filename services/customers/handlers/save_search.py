@@ -28,6 +28,7 @@ async def save_search(title: str, search: str, uow: UnitOfWork) -> UUID:
     """Save a search, which is JSON, under a title; return its id."""
     if await store.count_searches(uow.connection) >= store.AT_MOST:
         raise TooManySearches("There are too many saved searches.")
+    await store.hold_title(uow.connection, title)
     search_id = new_id()
     if not await store.insert_search(uow.connection, search_id, title, search, now=uow.now):
         raise SearchTitleTaken(f"title: there is a saved search {title!r} already.")
@@ -39,6 +40,7 @@ async def change_search(
 ) -> None:
     """Replace a saved search if it is still at the expected version."""
     await _held(search_id, uow, expected)
+    await store.hold_title(uow.connection, title)
     if await store.title_owner(uow.connection, title) not in (None, search_id):
         raise SearchTitleTaken(f"title: there is a saved search {title!r} already.")
     await store.update_search(uow.connection, search_id, title, search, now=uow.now)

@@ -15,7 +15,7 @@ from services.customers.domain.lists import LISTS, STATUS_GROUP
 from services.customers.domain.search import COUNTED_AT_MOST, CustomerFilter, Sort
 from services.customers.persistence import search as store
 from services.customers.persistence.customers import fetch_references
-from services.customers.persistence.lists import list_values
+from services.customers.persistence.lists import values_of
 from shared.chassis.errors import InvalidField
 from shared.chassis.spreadsheet import safe_cell
 from shared.chassis.unit_of_work import UnitOfWorkFactory
@@ -83,11 +83,6 @@ async def export_customers(
     lists = [one.name for one in LISTS.values() if one.held_by_customers]
     async with units.engine.connect() as connection:
         query = await store.prepare(connection, wanted)
-        titles = {
-            (name, row.number): row.title
-            for name in lists
-            for row in await list_values(connection, name)
-        }
 
     async def stream() -> AsyncIterator[bytes]:
         if format == "csv":
@@ -98,6 +93,11 @@ async def export_customers(
                 rows = await store.find_customers(
                     connection, query, sort=sort, after=after, limit=chunk
                 )
+                held = {key for row in rows for key in row.classifications}
+                titles = {
+                    (value.list, value.number): value.title
+                    for value in (await values_of(connection, held)).values()
+                }
             if rows:
                 yield _written(rows, lists, titles, format)
             if len(rows) < chunk:
@@ -130,9 +130,10 @@ def _written(
     if format == "ndjson":
         return "".join(
             json.dumps(
-                {name: _text(getattr(row, name)) or None for name in _COLUMNS}
+                {name: getattr(row, name) for name in _COLUMNS}
                 | {"classifications": row.classified or {}},
                 ensure_ascii=False,
+                default=str,
             )
             + "\n"
             for row in rows
@@ -143,7 +144,10 @@ def _written(
                 *(safe_cell(_text(getattr(row, name))) for name in _COLUMNS),
                 *(
                     safe_cell(
-                        "; ".join(titles[name, one] for one in (row.classified or {}).get(name, []))
+                        "; ".join(
+                            titles.get((name, one), str(one))
+                            for one in (row.classified or {}).get(name, [])
+                        )
                     )
                     for name in lists
                 ),

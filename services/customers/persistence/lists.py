@@ -13,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.customers.domain.lists import CONTACT_ATTRIBUTE, ListDefinition
 
+DEFAULT_MOVES_AT_MOST = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Holder:
@@ -184,14 +186,16 @@ async def keys_by_list(connection: AsyncConnection, names: Collection[str]) -> S
 
 async def default_key(connection: AsyncConnection, name: str) -> int | None:
     """Return the key of a list's default value, kept from deletion until the commit."""
-    result = await connection.execute(
-        text(
-            "SELECT key FROM list_value WHERE list = :list AND facts @> '{\"default\": true}' "
-            "FOR KEY SHARE"
-        ),
-        {"list": name},
+    statement = text(
+        "SELECT key FROM list_value WHERE list = :list AND facts @> '{\"default\": true}' "
+        "FOR KEY SHARE"
     )
-    return result.scalar_one_or_none()
+    # Whoever waited for a value that is the default no longer finds none, and looks again.
+    for _ in range(DEFAULT_MOVES_AT_MOST):
+        key: int | None = (await connection.execute(statement, {"list": name})).scalar_one_or_none()
+        if key is not None:
+            return key
+    return None
 
 
 async def next_keys(connection: AsyncConnection, count: int) -> list[int]:
@@ -358,6 +362,15 @@ async def move_holders(
     now: datetime,
 ) -> list[UUID]:
     """Let everybody who holds the source hold the target instead, deleted ones too; return whom."""
+    # In the order in which all lock them, so that no two wait for each other.
+    await connection.execute(
+        text(
+            f"SELECT {holder.id} FROM {holder.table} "
+            f"WHERE {holder.column} @> ARRAY[CAST(:source AS int)] "
+            f"ORDER BY {holder.id} FOR NO KEY UPDATE"
+        ),
+        {"source": getattr(source, holder.reference)},
+    )
     result = await connection.execute(
         text(
             f"""
@@ -405,6 +418,55 @@ async def values_inside(connection: AsyncConnection, key: int) -> list[str]:
         text("SELECT title FROM list_value WHERE parent = :key ORDER BY number"), {"key": key}
     )
     return list(result.scalars())
+
+
+async def titled(
+    connection: AsyncConnection, name: str, parent: int | None, title: str
+) -> Row[Any] | None:
+    """Return the live value beside others of its parent that has a title, whatever its case."""
+    result = await connection.execute(
+        text(
+            """
+            SELECT key, number, title FROM list_value
+            WHERE list = :list AND coalesce(parent, 0) = coalesce(CAST(:parent AS int), 0)
+              AND lower(title) = lower(:title) AND archived_at IS NULL
+            """
+        ),
+        {"list": name, "parent": parent, "title": title},
+    )
+    return result.one_or_none()
+
+
+async def shared_title(connection: AsyncConnection, one: int, other: int) -> str | None:
+    """Return a title that live values inside both of two values have; None if there is none."""
+    result = await connection.execute(
+        text(
+            """
+            SELECT mine.title FROM list_value AS mine
+            JOIN list_value AS theirs ON theirs.list = mine.list
+                                     AND lower(theirs.title) = lower(mine.title)
+            WHERE mine.parent = :one AND theirs.parent = :other
+              AND mine.archived_at IS NULL AND theirs.archived_at IS NULL
+            LIMIT 1
+            """
+        ),
+        {"one": one, "other": other},
+    )
+    return result.scalar_one_or_none()
+
+
+async def count_holding_both(
+    connection: AsyncConnection, keys: Collection[int], others: Collection[int]
+) -> int:
+    """Count the customers, deleted ones too, that hold a value of each."""
+    result = await connection.execute(
+        text(
+            "SELECT count(*) FROM customer WHERE classifications && CAST(:keys AS int[]) "
+            "AND classifications && CAST(:others AS int[])"
+        ),
+        {"keys": list(keys), "others": list(others)},
+    )
+    return int(result.scalar_one())
 
 
 async def archive_value(connection: AsyncConnection, key: int, *, now: datetime) -> None:

@@ -82,15 +82,18 @@ async def list_operations(
 
 async def revert(
     connection: AsyncConnection, operation_id: UUID, *, now: datetime
-) -> tuple[list[UUID], list[UUID]]:
+) -> tuple[list[UUID], int, list[UUID]]:
     """
     Give customers back what they held before an operation, where nothing has changed it since.
 
-    Returns those reverted, and those that somebody has changed or whose values are gone.
+    Returns those reverted, how many of them are deleted, and those that somebody has changed or
+    whose values are gone.
     """
     await connection.execute(text("SELECT key FROM list_value ORDER BY key FOR KEY SHARE"))
-    reverted = await connection.execute(_REVERT, {"id": operation_id, "now": now})
-    done = set(reverted.scalars())
+    # In the order in which all lock them, so that no two wait for each other.
+    await connection.execute(_LOCK, {"id": operation_id})
+    reverted = (await connection.execute(_REVERT, {"id": operation_id, "now": now})).all()
+    done = {row.customer_id for row in reverted}
     touched = await connection.execute(
         text(
             "SELECT DISTINCT record_id FROM history "
@@ -98,9 +101,18 @@ async def revert(
         ),
         {"id": operation_id},
     )
-    return sorted(done), [one for one in touched.scalars() if one not in done]
+    deleted = sum(row.deleted_at is not None for row in reverted)
+    return sorted(done), deleted, [one for one in touched.scalars() if one not in done]
 
 
+_LOCK = text(
+    """
+    SELECT customer_id FROM customer
+    WHERE customer_id IN (SELECT record_id FROM history
+                          WHERE operation_id = :id AND record = 'customer')
+    ORDER BY customer_id FOR NO KEY UPDATE
+    """
+)
 _REVERT = text(
     """
     UPDATE customer SET
@@ -119,6 +131,6 @@ _REVERT = text(
       AND NOT EXISTS (
           SELECT FROM jsonb_array_elements_text(past.before -> 'classifications') AS held
           WHERE NOT EXISTS (SELECT FROM list_value WHERE key = CAST(held AS int)))
-    RETURNING customer.customer_id
+    RETURNING customer.customer_id, customer.deleted_at
     """
 )

@@ -51,6 +51,13 @@ async def fetch_search(
     return row
 
 
+async def hold_title(connection: AsyncConnection, title: str) -> None:
+    """Hold a title, whatever its case, against others who want it until the commit."""
+    await connection.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(lower(:title), 0))"), {"title": title}
+    )
+
+
 async def title_owner(connection: AsyncConnection, title: str) -> UUID | None:
     """Return which saved search has this title, whatever its case."""
     result = await connection.execute(
@@ -80,7 +87,7 @@ async def insert_search(
 async def update_search(
     connection: AsyncConnection, search_id: UUID, title: str, search: str, *, now: datetime
 ) -> None:
-    """Replace title and search."""
+    """Replace title and search; hold the title first, since another who has it raises."""
     await connection.execute(
         text(
             """

@@ -188,7 +188,8 @@ async def _resolved(connection: AsyncConnection, wanted: CustomerFilter) -> dict
         for label in (f"{mark}{name}",)
         for number in numbers
     ]
-    keys: dict[str, list[int]] = {label: [] for label, _, _ in asked}
+    keys: dict[str, list[int]] = {name: [] for name in wanted.having}
+    keys |= {f"-{name}": [] for name in wanted.lacking}
     result = await connection.execute(
         _RESOLVE,
         {
@@ -248,17 +249,21 @@ def _add_turnover(building: _Building, wanted: CustomerFilter) -> None:
 
 
 async def _add_fragment(connection: AsyncConnection, building: _Building, fragment: str) -> None:
-    folded = fragment.strip().lower()
-    if len(folded) < SHORTEST_FRAGMENT:
+    # The database folds fragments as it folds names, which is not in all scripts as Python does.
+    folded = (
+        await connection.execute(text("SELECT lower(:f)"), {"f": fragment.strip()})
+    ).scalar_one()
+    if len(fragment) < SHORTEST_FRAGMENT:
         statement, condition = _BEGIN_WITH, _BEGINS_WITH
         values = {"beginning": folded, "last": f"{folded}{LAST_CHARACTER}"}
     else:
         statement, condition = _HITS, _IS_HIT
         values = {"pattern": f"%{_escaped(folded)}%"}
     result = await connection.execute(text(statement), {**values, "limit": FEW_HITS + 1})
-    hits = set(result.scalars())
+    # Counted with repetitions: only then does a limit that was reached show.
+    hits = result.scalars().all()
     if len(hits) <= FEW_HITS:
-        building.add("customer_id = ANY(CAST(:hits AS uuid[]))", hits=list(hits))
+        building.add("customer_id = ANY(CAST(:hits AS uuid[]))", hits=list(set(hits)))
     else:
         building.add(condition, **values)
 
@@ -291,7 +296,7 @@ _RESOLVE = text(
 _HITS = """
     (SELECT customer_id FROM customer
      WHERE deleted_at IS NULL AND search_text LIKE :pattern LIMIT :limit)
-    UNION
+    UNION ALL
     (SELECT place.customer_id FROM contact JOIN contact_customer AS place USING (contact_id)
      WHERE contact.deleted_at IS NULL AND contact.search_text LIKE :pattern LIMIT :limit)
 """
@@ -306,7 +311,7 @@ _BEGIN_WITH = """
     (SELECT customer_id FROM customer
      WHERE deleted_at IS NULL AND lower(name) ~>=~ :beginning AND lower(name) ~<=~ :last
      LIMIT :limit)
-    UNION
+    UNION ALL
     (SELECT customer_id FROM customer
      WHERE deleted_at IS NULL AND lower(number) ~>=~ :beginning AND lower(number) ~<=~ :last
      LIMIT :limit)
