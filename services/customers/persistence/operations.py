@@ -55,10 +55,13 @@ async def find_operation(
     connection: AsyncConnection, operation_id: UUID, *, lock: bool = False
 ) -> Row[Any] | None:
     """Return an operation, or None; locked so that it is undone once."""
-    mode = "FOR UPDATE OF operation" if lock else ""
+    if lock:
+        # Apart, since whoever waits here is to read who has undone it meanwhile.
+        await connection.execute(
+            text("SELECT FROM operation WHERE operation_id = :id FOR UPDATE"), {"id": operation_id}
+        )
     result = await connection.execute(
-        text(f"SELECT {_COLUMNS} FROM operation WHERE operation_id = :id {mode}"),
-        {"id": operation_id},
+        text(f"SELECT {_COLUMNS} FROM operation WHERE operation_id = :id"), {"id": operation_id}
     )
     return result.one_or_none()
 

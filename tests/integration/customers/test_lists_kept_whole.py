@@ -17,8 +17,8 @@ from tests.integration.customers.api_helpers import contact_at, made
 from tests.integration.customers.test_lists import classify, delete, put_value, value
 
 
-async def waits(service: Service) -> None:
-    """Return once somebody waits for a lock."""
+async def waits(service: Service, least: int = 1) -> None:
+    """Return once so many wait for a lock."""
     for _ in range(200):
         async with service.engine.connect() as connection:
             found = await connection.execute(
@@ -27,7 +27,7 @@ async def waits(service: Service) -> None:
                     "AND datname = current_database()"
                 )
             )
-            if found.scalar_one():
+            if found.scalar_one() >= least:
                 return
         await asyncio.sleep(0.01)
     raise AssertionError("nobody waits")
@@ -378,3 +378,18 @@ async def test_every_model_of_a_list_has_a_name_of_its_own(api: httpx.AsyncClien
     names = list((await api.get("/openapi.json")).json()["components"]["schemas"])
 
     assert [name for name in names if "__" in name] == []
+
+
+async def test_an_operation_is_undone_once_by_however_many_at_once(
+    customers: Service, api: httpx.AsyncClient
+) -> None:
+    await made(api, "/v1/customers", name="F", classifications={"customer_type": [1]})
+    body = {"list": "customer_type", "from_number": 1, "to_number": 2}
+    done = (await api.post("/v1/customer-moves", json=body)).json()
+    url = f"/v1/operations/{done['operation_id']}/undo"
+    async with customers.engine.begin() as connection:
+        await connection.execute(text("SELECT FROM operation FOR UPDATE"))
+        undoing = [asyncio.create_task(api.post(url)) for _ in range(2)]
+        await waits(customers, 2)
+
+    assert sorted([(await one).status_code for one in undoing]) == [200, 409]
