@@ -10,11 +10,11 @@ TOOLS = .venv/.tools
 help: ## Print the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/\1|\2/p' Makefile | awk -F'|' '{printf "%-14s%s\n", $$1, $$2}'
 
-demo: $(READY) ## Run everything on this machine with example data
-	@$(RUN) apps.cli.main demo
+demo: $(READY) ## Run everything on this machine with example data (PORT=8080)
+	@$(RUN) apps.cli.main demo $(if $(PORT),--port $(PORT))
 
-up: $(READY) ## Run everything on this machine, empty
-	@$(RUN) apps.cli.main up
+up: $(READY) ## Run everything on this machine, empty (PORT=8080)
+	@$(RUN) apps.cli.main up $(if $(PORT),--port $(PORT))
 
 test: $(TOOLS) ## Run all tests; finds PostgreSQL and RabbitMQ by itself
 	@$(RUN) pytest

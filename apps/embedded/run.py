@@ -57,10 +57,14 @@ async def _serve(
     )
     greeting = asyncio.create_task(_greet(embedded, address, then, console))
     await asyncio.wait([serving, greeting], return_when=asyncio.FIRST_COMPLETED)
+    failure = None if serving.done() else greeting.exception()
+    if isinstance(failure, httpx.TransportError):
+        # After Ctrl-C the server refuses connections first and then stops everything in order.
+        await asyncio.wait([serving], timeout=process.EXIT_WITHIN_SECONDS)
     if serving.done():
         greeting.cancel()
-    elif greeting.exception() is not None:
-        console.print(f"[red]{greeting.exception()!r}[/red]")
+    elif failure is not None:
+        console.print(f"[red]{failure!r}[/red]")
         serving.cancel()
         return 1
     return await serving
@@ -79,7 +83,7 @@ async def _greet(embedded: Embedded, address: str, then: Then | None, console: C
 Suhde runs at {address}   (API: {address}/openapi.json)
 Its key:      export SUHDE_KEY={key}
 
-  curl -s -H "Authorization: Bearer $SUHDE_KEY" {address}/v1/customers?limit=3
+  curl -s -H "Authorization: Bearer $SUHDE_KEY" "{address}/v1/customers?limit=3"
   curl -s -H "Authorization: Bearer $SUHDE_KEY" {address}/v1/segments
   curl -s -H "Authorization: Bearer $SUHDE_KEY" {address}/v1/inboxes/customers
 

@@ -123,7 +123,9 @@ async def publishes_the_first_invoice(
     async with httpx.AsyncClient(base_url=customers.url, headers=customers.headers) as client:
 
         async def started() -> bool:
-            (one,) = (await client.get("/v1/customers")).json()["items"]
+            items = (await client.get("/v1/customers")).json()["items"]
+            assert len(items) == 1, items
+            (one,) = items
             assert one["relationship"], one
             return bool(one["relationship"]["started_on"] == "2026-01-31")
 

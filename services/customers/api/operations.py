@@ -104,7 +104,9 @@ def operations_router(units: UnitOfWorkFactory, here: Here) -> APIRouter:
     async def move(request: Request, body: MoveInput, dry_run: DryRun = False) -> Response:
         """Move all customers of one value to another (TS-19); rehearse it first with dry_run."""
         if body.list not in LISTS or not LISTS[body.list].held_by_customers:
-            raise InvalidField("list", f"{body.list!r} is held by no customer", "GET /v1/lists.")
+            raise InvalidField(
+                "list", f"{body.list!r} is held by no customer", "List them: GET /v1/lists."
+            )
 
         async def work(unit: UnitOfWork) -> Answer:
             done = await move_customers(

@@ -35,6 +35,7 @@ from services.customers.handlers.search_customers import (
     After,
     Format,
     Found,
+    check_lists,
     export_customers,
     search_customers,
 )
@@ -262,6 +263,7 @@ def search_router(units: UnitOfWorkFactory) -> APIRouter:
     @router.post("/saved-searches", status_code=201, response_model=SavedSearchOutput)
     async def keep(request: Request, body: SavedSearchInput) -> Response:
         """Save a search under a title."""
+        check_lists(filter_of(body.search.filter), body.search.facets)
 
         async def work(unit: UnitOfWork) -> Answer:
             search_id = await save_search(body.title, body.search.model_dump_json(), unit)
@@ -274,6 +276,7 @@ def search_router(units: UnitOfWorkFactory) -> APIRouter:
         request: Request, search_id: UUID, body: SavedSearchInput, expected: Expected
     ) -> Response:
         """Change a saved search (If-Match)."""
+        check_lists(filter_of(body.search.filter), body.search.facets)
 
         async def work(unit: UnitOfWork) -> Answer:
             await change_search(

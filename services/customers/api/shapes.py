@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy.engine import Row
 
 from services.customers.domain.contact_data import PostalAddress
@@ -18,7 +18,11 @@ def storable(value: str) -> str:
 
 
 Name = Annotated[str, Field(max_length=200), AfterValidator(storable)]
-Required = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(storable)]
+Required = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    AfterValidator(storable),
+]
 AttributeNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 

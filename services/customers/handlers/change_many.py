@@ -86,7 +86,7 @@ async def move_customers(
 ) -> Done:
     """Move all customers of one value of a list to another, deleted ones too (TS-19 to TS-21)."""
     if source == target:
-        raise InvalidField("to", "is the value itself", "Choose another value of the list.")
+        raise InvalidField("to_number", "is the value itself", "Choose another value of the list.")
     row = await lists.find_value(uow.connection, name, source)
     if row is None:
         raise ValueNotFound(f"There is no {name} {source}.")

@@ -52,7 +52,7 @@ async def search_customers(
     facets: Sequence[str] = (),
 ) -> Found:
     """Return one page of the matches, with counts over all of them; refuse unknown lists."""
-    _check_lists(wanted, facets)
+    check_lists(wanted, facets)
     query = await store.prepare(connection, wanted)
     if query is None:
         return Found([], {}, 0, 0, {name: {} for name in facets})
@@ -79,7 +79,7 @@ async def export_customers(
 
     No transaction stays open while the reader reads, so each chunk is as of its own moment.
     """
-    _check_lists(wanted, ())
+    check_lists(wanted, ())
     lists = [one.name for one in LISTS.values() if one.held_by_customers]
     async with units.engine.connect() as connection:
         query = await store.prepare(connection, wanted)
@@ -167,7 +167,8 @@ def _csv(lines: Sequence[Sequence[str]]) -> bytes:
     return written.getvalue().encode()
 
 
-def _check_lists(wanted: CustomerFilter, facets: Sequence[str]) -> None:
+def check_lists(wanted: CustomerFilter, facets: Sequence[str]) -> None:
+    """Refuse a search by lists that customers are not sorted by."""
     known = [one.name for one in LISTS.values() if one.held_by_customers]
     for field_name, names in (
         ("having", wanted.having),

@@ -270,6 +270,12 @@ async def test_a_category_for_contacts_is_not_given_to_customers(api: httpx.Asyn
     assert refused.status_code == 422
 
 
+async def test_a_name_of_blanks_is_none(api: httpx.AsyncClient) -> None:
+    assert (await api.post("/v1/customers", json={"name": "  "})).status_code == 422
+    trimmed = await made(api, "/v1/customers", name="  Firm ")
+    assert trimmed["name"] == "Firm"
+
+
 async def test_unknown_lists_and_numbers_are_named(api: httpx.AsyncClient) -> None:
     for wanted, hint in (
         ({"customer_types": [1]}, "customer_type"),

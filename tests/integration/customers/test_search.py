@@ -231,6 +231,9 @@ async def test_a_search_is_saved_run_changed_and_deleted(api: httpx.AsyncClient)
     taken = await api.post("/v1/saved-searches", json={"title": "HARBOURS", "search": {}})
     assert (taken.status_code, taken.json()["slug"]) == (409, "saved_search_title_taken")
 
+    unknown = {"title": "X", "search": {"filter": {"having": {"shoe_size": [1]}}}}
+    assert (await api.post("/v1/saved-searches", json=unknown)).status_code == 422
+
     (listed,) = (await api.get("/v1/saved-searches")).json()
     assert (await search(api, **listed["search"]))["total"] == 1
 
