@@ -9,7 +9,14 @@ from pydantic import AfterValidator, BaseModel, Field, create_model
 from sqlalchemy.engine import Row
 
 from services.customers.api.shapes import Input, Required, storable
-from services.customers.domain.lists import LISTS, Fact, FactKind, ListDefinition
+from services.customers.domain.lists import (
+    CUSTOMER_STATUS,
+    LISTS,
+    STATUS_GROUP,
+    Fact,
+    FactKind,
+    ListDefinition,
+)
 from services.customers.handlers.delete_list_value import delete_value
 from services.customers.handlers.save_list_value import (
     SaveListValue,
@@ -49,6 +56,15 @@ class ListOutput(BaseModel):
     bundles: str | None = Field(description="the list whose values it bundles")
     held_by_customers: bool
     held_by_contacts: bool
+
+
+class ChoiceOutput(BaseModel):
+    """One line of the drop-down of statuses: a status, or a group of them."""
+
+    list: Literal["customer_status", "status_group"]
+    number: int
+    label: str
+    colour: str | None = None
 
 
 class UsageOutput(BaseModel):
@@ -132,7 +148,28 @@ def lists_routers(units: UnitOfWorkFactory) -> list[APIRouter]:
             for one in LISTS.values()
         ]
 
-    return [overview, *(_list_router(definition, units) for definition in LISTS.values())]
+    choices = APIRouter(prefix="/v1/customer-status-choices", tags=["lists"])
+
+    @choices.get("")
+    async def status_choices(language: Language = None) -> list[ChoiceOutput]:
+        """Show the drop-down to search by: all statuses by order, then all groups by order."""
+        async with units.engine.connect() as connection:
+            rows = [
+                row
+                for name in (CUSTOMER_STATUS, STATUS_GROUP)
+                for row in await store.list_values(connection, name, archived=False)
+            ]
+        return [
+            ChoiceOutput(
+                list=row.list,
+                number=row.number,
+                label=row.titles.get(language, row.title),
+                colour=row.facts.get("colour"),
+            )
+            for row in rows
+        ]
+
+    return [overview, choices, *(_list_router(definition, units) for definition in LISTS.values())]
 
 
 def _list_router(definition: ListDefinition, units: UnitOfWorkFactory) -> APIRouter:

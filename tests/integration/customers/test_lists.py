@@ -112,7 +112,24 @@ async def test_a_value_in_use_is_not_deleted_from_under_its_holders(
     assert now["version"] > firms[0]["version"]
 
 
-@pytest.mark.requirement("VF-08", "VF-24", "VF-25", "VF-A3")
+@pytest.mark.requirement("VF-24", "VF-25", "VF-A3")
+async def test_groups_come_after_all_statuses_whatever_their_order(api: httpx.AsyncClient) -> None:
+    await made(api, "/v1/status-groups", title="Early group", order=-100, members=[1])
+    await made(api, "/v1/customer-statuses", title="Late status", order=1000)
+
+    choices = (await api.get("/v1/customer-status-choices", params={"language": "fi"})).json()
+
+    lists = [one["list"] for one in choices]
+    assert lists == sorted(lists), "customer_status before status_group"
+    assert [one["label"] for one in choices if one["list"] == "customer_status"][::5] == [
+        "Asiakas",
+        "Late status",
+    ]
+    groups = [one["label"] for one in choices if one["list"] == "status_group"]
+    assert groups[0] == "Early group"
+
+
+@pytest.mark.requirement("VF-08", "VF-24", "VF-A3")
 async def test_order_decides_then_title(api: httpx.AsyncClient) -> None:
     for title, order in (("Zebra", 5), ("Ant", 5), ("First", 1)):
         await made(api, "/v1/products", title=title, order=order)

@@ -30,7 +30,7 @@ async def test_what_cannot_be_applied_is_told(api: httpx.AsyncClient) -> None:
     assert "suhde profile list" in refused.json()["remedy"]
 
 
-@pytest.mark.requirement("VF-03", "VF-21", "VF-23", "VF-28")
+@pytest.mark.requirement("VF-03", "VF-28")
 async def test_a_new_register_has_the_lists_of_valueframe_already(api: httpx.AsyncClient) -> None:
     done = await apply(api, "valueframe")
     assert (done["added"], done["installed_before"]) == (0, 11)
