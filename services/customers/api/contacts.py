@@ -37,6 +37,7 @@ def _command(body: ContactInput) -> SaveContact:
         language=body.language,
         customers=tuple((place.customer_id, place.role) for place in body.customers),
         attributes=None if body.attributes is None else frozenset(body.attributes),
+        categories=None if body.categories is None else frozenset(body.categories),
     )
 
 

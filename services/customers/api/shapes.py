@@ -209,6 +209,9 @@ class ContactInput(Input):
         default=None,
         description="left out, they stay as they are: a ban is never lifted in passing",
     )
+    categories: Annotated[list[AttributeNumber], Field(max_length=100)] | None = Field(
+        default=None, description="numbers of categories; left out, they stay as they are"
+    )
 
 
 class ContactOutput(BaseModel):
@@ -225,6 +228,7 @@ class ContactOutput(BaseModel):
     language: str | None
     customers: list[Place]
     attributes: list[int]
+    categories: list[int]
     created_at: datetime
     updated_at: datetime
 
@@ -248,6 +252,7 @@ def contact_output(row: Row[Any]) -> ContactOutput:
             for one, role in zip(row.customer_ids or (), row.roles or (), strict=True)
         ],
         attributes=sorted(row.attributes),
+        categories=(row.classified or {}).get("category", []),
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

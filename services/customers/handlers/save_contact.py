@@ -3,10 +3,14 @@
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
+
+from sqlalchemy.engine import Row
 
 from services.customers.domain.bans import bans_of
 from services.customers.domain.contact_data import PostalAddress, checked_email, checked_phone
+from services.customers.domain.lists import CATEGORY
 from services.customers.handlers.change_bans import (
     change_attributes,
     tell_contact_bans,
@@ -15,6 +19,7 @@ from services.customers.handlers.ids import new_id
 from services.customers.handlers.live import live_customer, locked_contact
 from services.customers.persistence import contacts as store
 from services.customers.persistence.customers import fetch_customers
+from services.customers.persistence.lists import find_values
 from services.customers.persistence.register import fetch_settings, known_attributes
 from services.customers.persistence.rows import contact_told
 from shared.chassis.errors import InvalidField
@@ -23,7 +28,7 @@ from shared.chassis.unit_of_work import UnitOfWork
 
 @dataclass(frozen=True, slots=True)
 class SaveContact:
-    """What a person says about a contact. Attributes left out (None) stay as they are."""
+    """What a person says about a contact. What is left out (None) stays as it is."""
 
     first_name: str = ""
     last_name: str = ""
@@ -34,15 +39,18 @@ class SaveContact:
     language: str | None = None
     customers: tuple[tuple[UUID, str | None], ...] = ()
     attributes: frozenset[int] | None = None
+    categories: frozenset[int] | None = None
 
 
 async def create_contact(command: SaveContact, uow: UnitOfWork, *, region: str) -> UUID:
     """Create a contact at its customers; return its id."""
+    categories = await _categories(command, uow)
     settings = await _checked(command, uow)
     await _check_places(command, uow, present=())
     contact_id = new_id()
     await store.insert_contacts(uow.connection, [_row(contact_id, command, region)], now=uow.now)
     await _place(contact_id, command, uow)
+    await _categorise(contact_id, categories, (), uow)
     if command.attributes:
         await change_attributes(
             {contact_id: (set(), set(command.attributes))}, uow, settings=settings
@@ -56,6 +64,7 @@ async def change_contact(
     contact_id: UUID, command: SaveContact, uow: UnitOfWork, *, expected: int, region: str
 ) -> None:
     """Replace a contact's fields if it is still at the expected version; its bans follow it."""
+    categories = await _categories(command, uow)
     settings = await _checked(command, uow)
     row = await locked_contact(contact_id, expected, uow)
     await _check_places(command, uow, present=row.customer_ids or ())
@@ -65,6 +74,7 @@ async def change_contact(
     )
     await store.clear_places(uow.connection, contact_id)
     await _place(contact_id, command, uow)
+    await _categorise(contact_id, categories, row.classifications, uow)
     held = bans_of(attributes, settings)
     after = attributes if command.attributes is None else set(command.attributes)
     if after != attributes:
@@ -93,6 +103,44 @@ async def _checked(command: SaveContact, uow: UnitOfWork) -> dict[str, int | Non
             "Create the attribute first: POST /v1/contact-attributes.",
         )
     return await fetch_settings(uow.connection, lock=True)
+
+
+async def _categories(command: SaveContact, uow: UnitOfWork) -> list[Row[Any]] | None:
+    """Return the categories named, kept from deletion; refuse those that contacts cannot have."""
+    if command.categories is None:
+        return None
+    wanted = [(CATEGORY, number) for number in sorted(command.categories)]
+    rows = await find_values(uow.connection, wanted)
+    for pair in wanted:
+        if pair not in rows:
+            raise InvalidField(
+                "categories", f"there is no category {pair[1]}", "List them: GET /v1/categories."
+            )
+        if rows[pair].facts["scope"] == "customer":
+            raise InvalidField(
+                "categories",
+                f"{rows[pair].title!r} is for customers only (TS-04)",
+                "Choose another category.",
+            )
+    return list(rows.values())
+
+
+async def _categorise(
+    contact_id: UUID,
+    categories: list[Row[Any]] | None,
+    present: Collection[int],
+    uow: UnitOfWork,
+) -> None:
+    if categories is None:
+        return
+    for row in categories:
+        if row.archived_at is not None and row.key not in present:
+            raise InvalidField(
+                "categories", f"{row.title!r} is archived", "Choose a live category."
+            )
+    await store.set_classifications(
+        uow.connection, contact_id, [row.key for row in categories], now=uow.now
+    )
 
 
 async def _check_places(

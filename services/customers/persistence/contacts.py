@@ -159,6 +159,22 @@ async def set_attributes(
     )
 
 
+async def set_classifications(
+    connection: AsyncConnection, contact_id: UUID, keys: Collection[int], *, now: datetime
+) -> None:
+    """Replace the keys of list values that a contact holds, if they differ."""
+    await connection.execute(
+        text(
+            """
+            UPDATE contact SET classifications = CAST(:keys AS int[]), version = version + 1,
+                               updated_at = :now
+            WHERE contact_id = :id AND classifications IS DISTINCT FROM CAST(:keys AS int[])
+            """
+        ),
+        {"id": contact_id, "keys": sorted(keys), "now": now},
+    )
+
+
 async def with_any_attribute(
     connection: AsyncConnection, numbers: Collection[int]
 ) -> dict[UUID, set[int]]:

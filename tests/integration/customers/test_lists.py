@@ -287,6 +287,29 @@ async def test_a_category_for_contacts_is_not_given_to_customers(api: httpx.Asyn
     assert refused.status_code == 422
 
 
+@pytest.mark.requirement("TS-04", "TS-06")
+async def test_several_categories_are_ticked_on_a_contact(api: httpx.AsyncClient) -> None:
+    both, people, firms = [
+        (await made(api, "/v1/categories", title=scope, scope=scope))["number"]
+        for scope in ("both", "contact", "customer")
+    ]
+    refused = await api.post("/v1/contacts", json={"first_name": "A", "categories": [firms]})
+    assert refused.status_code == 422
+    ann = await made(api, "/v1/contacts", first_name="Ann", categories=[people, both])
+    assert ann["categories"] == sorted([both, people])
+
+    url = f"/v1/contacts/{ann['contact_id']}"
+    kept = await api.put(
+        url, json={"first_name": "Anna"}, headers={"If-Match": f'"{ann["version"]}"'}
+    )
+    assert kept.json()["categories"] == sorted([both, people])
+    used = await delete(api, "categories", people)
+    assert (used.status_code, used.json()["held_by"]) == (409, "contact")
+    merged = await delete(api, "categories", people, move_to=both)
+    assert merged.json()["moved_contacts"] == 1
+    assert (await api.get(url)).json()["categories"] == [both]
+
+
 async def test_a_name_of_blanks_is_none(api: httpx.AsyncClient) -> None:
     assert (await api.post("/v1/customers", json={"name": "  "})).status_code == 422
     trimmed = await made(api, "/v1/customers", name="  Firm ")
