@@ -16,6 +16,7 @@ from sqlalchemy import text
 from services.customers.handlers.change_bans import SetBans, ban_contact, ban_customer
 from services.customers.handlers.change_setting import change_setting
 from services.customers.handlers.republish import republish
+from services.customers.persistence.register import setting_version
 from shared.chassis.messages import Incoming
 from shared.chassis.service import Service
 from shared.chassis.testing.servers import Postgres
@@ -224,8 +225,9 @@ def _of_customer(found: list[dict[str, Any]], unit: UnitOfWork) -> Awaitable[Any
     return ban_customer(firm, SetBans(sms=False, post=True), unit)
 
 
-def _of_setting(found: list[dict[str, Any]], unit: UnitOfWork) -> Awaitable[Any]:
-    return change_setting("NO_EMAIL", None, unit, expected=1, dry_run=False)
+async def _of_setting(found: list[dict[str, Any]], unit: UnitOfWork) -> None:
+    version = await setting_version(unit.connection, "NO_EMAIL")
+    await change_setting("NO_EMAIL", None, unit, expected=version, dry_run=False)
 
 
 @pytest.mark.requirement("LS-26", "LS-27")
@@ -269,7 +271,8 @@ async def test_a_change_of_bans_under_way_is_waited_for(
                     await eventually(is_stopped)
 
             changing.append(asyncio.create_task(under_way()))
-            await begun.wait()
+            async with asyncio.timeout(10):
+                await begun.wait()
         async with customers.units() as unit:
             yield unit
 
