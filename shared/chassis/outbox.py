@@ -4,14 +4,13 @@ Nothing is lost after the commit and nothing is sent after a rollback, because t
 the caller's transaction. The writer never commits.
 """
 
-import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-import uuid_utils
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.chassis.ids import new_id
 from shared.chassis.messages import Publication
 
 MAX_BODY = 1_000_000
@@ -35,7 +34,7 @@ async def write_outbox(
     await connection.execute(
         _WRITE,
         {
-            "ids": [uuid.UUID(int=uuid_utils.uuid7().int) for _ in publications],
+            "ids": [new_id() for _ in publications],
             "types": [publication.type for publication in publications],
             "subjects": [publication.subject for publication in publications],
             "bodies": [publication.body for publication in publications],

@@ -15,7 +15,6 @@ from services.customers.domain.profiles import (
     ProfileValue,
     plan,
 )
-from services.customers.handlers.ids import new_id
 from services.customers.handlers.save_list_value import (
     MAX_NUMBER,
     next_numbers,
@@ -26,6 +25,7 @@ from services.customers.persistence import lists as store
 from services.customers.persistence.installed import fetch_installed, keep_installed
 from services.customers.persistence.profiles import load_profiles
 from services.customers.persistence.register import fill_settings
+from shared.chassis.ids import new_id
 from shared.chassis.unit_of_work import UnitOfWork
 
 STEP = 10

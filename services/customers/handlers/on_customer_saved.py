@@ -15,7 +15,6 @@ from services.customers.domain.bans import bans_of
 from services.customers.domain.business_ids import normal_business_id
 from services.customers.domain.contact_data import normal_email, normal_phone
 from services.customers.handlers.change_bans import change_attributes, tell_contact_bans
-from services.customers.handlers.ids import new_id
 from services.customers.handlers.save_customer import keys_of
 from services.customers.handlers.start_relationships import tell_customers
 from services.customers.persistence import contacts as contact_store
@@ -23,6 +22,7 @@ from services.customers.persistence import customers as store
 from services.customers.persistence.documents import lock_customers, resolve_customers
 from services.customers.persistence.register import fetch_settings
 from services.customers.persistence.rows import contact_told
+from shared.chassis.ids import new_id
 from shared.chassis.messages import Batch, Message
 from shared.chassis.unit_of_work import UnitOfWork
 from shared.contracts import erp

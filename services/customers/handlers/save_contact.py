@@ -15,7 +15,6 @@ from services.customers.handlers.change_bans import (
     change_attributes,
     tell_contact_bans,
 )
-from services.customers.handlers.ids import new_id
 from services.customers.handlers.live import live_customer, locked_contact
 from services.customers.persistence import contacts as store
 from services.customers.persistence.customers import fetch_customers
@@ -23,6 +22,7 @@ from services.customers.persistence.lists import find_values
 from services.customers.persistence.register import fetch_settings, known_attributes
 from services.customers.persistence.rows import contact_told
 from shared.chassis.errors import InvalidField
+from shared.chassis.ids import new_id
 from shared.chassis.unit_of_work import UnitOfWork
 
 

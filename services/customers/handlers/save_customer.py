@@ -22,7 +22,6 @@ from services.customers.handlers.classify_customers import (
     headcount_class,
     keep_values,
 )
-from services.customers.handlers.ids import new_id
 from services.customers.handlers.live import live_customer
 from services.customers.handlers.on_document_posted import waiting_key
 from services.customers.handlers.start_relationships import (
@@ -36,6 +35,7 @@ from services.customers.persistence.lists import find_values
 from services.customers.persistence.register import fetch_settings
 from services.customers.persistence.rows import relationship_of
 from shared.chassis.errors import Kind, Refusal, StaleVersion
+from shared.chassis.ids import new_id
 from shared.chassis.unit_of_work import UnitOfWork
 
 

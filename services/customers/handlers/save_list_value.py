@@ -19,11 +19,11 @@ from services.customers.domain.lists import (
     checked_facts,
     refuse_overlap,
 )
-from services.customers.handlers.ids import new_id
 from services.customers.persistence import lists as store
 from services.customers.persistence.customers import open_number_series
 from services.customers.persistence.rows import value_saved
 from shared.chassis.errors import InvalidField, Kind, Refusal, StaleVersion
+from shared.chassis.ids import new_id
 from shared.chassis.unit_of_work import UnitOfWork
 
 MAX_NUMBER = 2**31 - 1

@@ -2,9 +2,9 @@
 
 from uuid import UUID
 
-from services.customers.handlers.ids import new_id
 from services.customers.persistence import saved_searches as store
 from shared.chassis.errors import Kind, Refusal, StaleVersion
+from shared.chassis.ids import new_id
 from shared.chassis.unit_of_work import UnitOfWork
 
 

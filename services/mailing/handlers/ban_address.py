@@ -10,8 +10,8 @@ from services.mailing.domain.channels import Channel
 from services.mailing.domain.events import AddressBanned
 from services.mailing.domain.keys import address_gate, direct_subject
 from services.mailing.domain.refusals import BanNotFound
-from services.mailing.handlers.ids import new_id
 from services.mailing.persistence import bans, gate
+from shared.chassis.ids import new_id
 from shared.chassis.unit_of_work import UnitOfWork
 
 LOCK_TIMEOUT = "2s"

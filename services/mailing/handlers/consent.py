@@ -5,9 +5,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.mailing.domain.channels import Channel
 from services.mailing.domain.events import ConsentProbed
 from services.mailing.domain.gate import Consent
-from services.mailing.handlers.ids import new_id
 from services.mailing.persistence import consent
 from services.mailing.persistence.gate import read_consent
+from shared.chassis.ids import new_id
 from shared.chassis.logs import get_logger
 from shared.chassis.messages import Batch
 from shared.chassis.unit_of_work import UnitOfWork

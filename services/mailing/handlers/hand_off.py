@@ -12,10 +12,10 @@ from services.mailing.domain.events import RecipientHandedOff
 from services.mailing.domain.gate import NOBODY, Reason, decide
 from services.mailing.domain.keys import GateKey
 from services.mailing.domain.refusals import HandOffNotFound
-from services.mailing.handlers.ids import new_id
 from services.mailing.persistence import hand_offs
 from services.mailing.persistence.gate import lock_shared, make_rows, read_consent
 from services.mailing.persistence.hand_offs import Receipt, Recipient
+from shared.chassis.ids import new_id
 from shared.chassis.unit_of_work import UnitOfWork
 
 LOCK_TIMEOUT = "5s"

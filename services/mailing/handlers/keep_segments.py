@@ -11,11 +11,11 @@ from services.mailing.domain.channels import Channel, Purpose
 from services.mailing.domain.gate import Reason, refuses_channel
 from services.mailing.domain.refusals import SegmentNotFound
 from services.mailing.domain.rules import Rule
-from services.mailing.handlers.ids import new_id
 from services.mailing.persistence import segments
 from services.mailing.persistence.gate import read_consent
 from services.mailing.persistence.segments import Counts, Segment
 from shared.chassis.errors import StaleVersion
+from shared.chassis.ids import new_id
 from shared.chassis.unit_of_work import UnitOfWork
 
 
