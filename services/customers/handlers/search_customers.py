@@ -1,7 +1,5 @@
 """Search customers: a page, its total and its facets; and the same as a stream."""
 
-import csv
-import io
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +15,7 @@ from services.customers.persistence import search as store
 from services.customers.persistence.customers import fetch_references
 from services.customers.persistence.lists import values_of
 from shared.chassis.errors import InvalidField
-from shared.chassis.spreadsheet import safe_cell
+from shared.chassis.spreadsheet import csv_lines
 from shared.chassis.unit_of_work import UnitOfWorkFactory
 
 CHUNK = 1000
@@ -86,7 +84,7 @@ async def export_customers(
 
     async def stream() -> AsyncIterator[bytes]:
         if format == "csv":
-            yield _csv([[*_COLUMNS, *lists]])
+            yield csv_lines([[*_COLUMNS, *lists]])
         after: After | None = None
         while query is not None:
             async with units.engine.connect() as connection:
@@ -138,33 +136,19 @@ def _written(
             + "\n"
             for row in rows
         ).encode()
-    return _csv(
+    return csv_lines(
         [
-            [
-                *(safe_cell(_text(getattr(row, name))) for name in _COLUMNS),
-                *(
-                    safe_cell(
-                        "; ".join(
-                            titles.get((name, one), str(one))
-                            for one in (row.classified or {}).get(name, [])
-                        )
-                    )
-                    for name in lists
-                ),
-            ]
-            for row in rows
+            *(getattr(row, name) for name in _COLUMNS),
+            *(
+                "; ".join(
+                    titles.get((name, one), str(one))
+                    for one in (row.classified or {}).get(name, [])
+                )
+                for name in lists
+            ),
         ]
+        for row in rows
     )
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
-
-
-def _csv(lines: Sequence[Sequence[str]]) -> bytes:
-    written = io.StringIO()
-    csv.writer(written).writerows(lines)
-    return written.getvalue().encode()
 
 
 def check_lists(wanted: CustomerFilter, facets: Sequence[str]) -> None:

@@ -1,7 +1,5 @@
 """List the recipients of a segment as a stream: chunk by chunk, each asked of the gate anew."""
 
-import csv
-import io
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ from services.mailing.domain.refusals import SegmentNotFound, channel_refusal
 from services.mailing.domain.rules import Rule
 from services.mailing.persistence import segments
 from services.mailing.persistence.gate import read_consent
-from shared.chassis.spreadsheet import safe_cell
+from shared.chassis.spreadsheet import csv_lines
 from shared.chassis.unit_of_work import UnitOfWorkFactory
 
 CHUNK = 2000
@@ -60,7 +58,7 @@ async def export_recipients(
     async def stream() -> AsyncIterator[bytes]:
         rows = first
         if command.format == "csv":
-            yield _csv([_COLUMNS[command.channel]])
+            yield csv_lines([_COLUMNS[command.channel]])
         while rows:
             yield _written(command, rows)
             if len(rows) < chunk:
@@ -102,7 +100,7 @@ def _written(command: Export, rows: Sequence[Row[Any]]) -> bytes:
         if not (heeded and row.banned)
     ]
     if command.format == "csv":
-        return _csv([[safe_cell(cell) for cell in line] for line in values])
+        return csv_lines(values)
     lines = (
         json.dumps(dict(zip(columns, line, strict=True)), ensure_ascii=False) for line in values
     )
@@ -111,9 +109,3 @@ def _written(command: Export, rows: Sequence[Row[Any]]) -> bytes:
 
 def _text(value: object) -> str:
     return "" if value is None else str(value)
-
-
-def _csv(lines: Sequence[Sequence[str]]) -> bytes:
-    page = io.StringIO()
-    csv.writer(page).writerows(lines)
-    return page.getvalue().encode()
