@@ -1,11 +1,9 @@
 """Routes of contacts and their bans."""
 
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
-from services.customers.api.customers import cursor_id
 from services.customers.api.shapes import (
     BansAnswer,
     BansInput,
@@ -19,11 +17,9 @@ from services.customers.handlers.delete_contact import delete_contact
 from services.customers.handlers.live import live_contact
 from services.customers.handlers.save_contact import SaveContact, change_contact, create_contact
 from services.customers.persistence import contacts as store
-from shared.chassis.http.paging import Cursor, Limit, Page, write_cursor
-from shared.chassis.http.writes import Answer, etag, expected_version, write
+from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of
+from shared.chassis.http.writes import Answer, Expected, etag, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
-
-Expected = Annotated[int, Depends(expected_version)]
 
 
 def _command(body: ContactInput) -> SaveContact:
@@ -72,9 +68,8 @@ def contacts_router(units: UnitOfWorkFactory, *, region: str) -> APIRouter:
             rows = await store.list_contacts(
                 connection, customer_id=customer_id, after=cursor_id(cursor), limit=limit + 1
             )
-        items = [contact_output(row) for row in rows[:limit]]
-        more = len(rows) > limit
-        return Page(items=items, next=write_cursor(str(items[-1].contact_id)) if more else None)
+        items = [contact_output(row) for row in rows]
+        return page_of(items, limit, lambda one: (str(one.contact_id),))
 
     @router.get("/{contact_id}")
     async def fetch(contact_id: UUID, response: Response) -> ContactOutput:

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from services.customers.api.shapes import (
     AddresseeOutput,
@@ -30,22 +30,9 @@ from services.customers.handlers.save_customer import (
     set_relationship_start,
 )
 from services.customers.persistence import customers as store
-from shared.chassis.http.paging import BadCursor, Cursor, Limit, Page, read_cursor, write_cursor
-from shared.chassis.http.writes import Answer, etag, expected_version, write
+from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of
+from shared.chassis.http.writes import Answer, Expected, etag, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
-
-Expected = Annotated[int, Depends(expected_version)]
-
-
-def cursor_id(cursor: str | None) -> UUID | None:
-    """Return the id a cursor names; refuse one of another list."""
-    key = read_cursor(cursor, str)
-    if key is None:
-        return None
-    try:
-        return UUID(str(key[0]))
-    except ValueError:
-        raise BadCursor("The cursor belongs to another list.") from None
 
 
 def _command(body: CustomerInput | CustomerChange, *, number: str | None = None) -> SaveCustomer:
@@ -92,9 +79,8 @@ def customers_router(units: UnitOfWorkFactory, here: Here) -> APIRouter:
         """List customers whom no document of the purpose can reach by e-mail."""
         async with units.engine.connect() as connection:
             rows = await gaps(purpose, connection, after=cursor_id(cursor), limit=limit + 1)
-        items = [GapOutput(customer_id=one, number=no, name=name) for one, no, name in rows[:limit]]
-        more = len(rows) > limit
-        return Page(items=items, next=write_cursor(str(items[-1].customer_id)) if more else None)
+        items = [GapOutput(customer_id=one, number=no, name=name) for one, no, name in rows]
+        return page_of(items, limit, lambda one: (str(one.customer_id),))
 
     @router.get("/{customer_id}")
     async def fetch(customer_id: UUID, response: Response) -> CustomerOutput:

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
-from sqlalchemy.engine import Row
 
 from services.customers.api.shapes import (
     ContactOutput,
@@ -26,7 +25,7 @@ from services.customers.handlers.save_customer import Here
 from services.customers.persistence import deleted as store
 from services.customers.persistence.contacts import fetch_contacts
 from services.customers.persistence.customers import fetch_customers, fetch_references
-from shared.chassis.http.paging import BadCursor, Cursor, Limit, Page, read_cursor, write_cursor
+from shared.chassis.http.paging import BadCursor, Cursor, Limit, Page, page_of, read_cursor
 from shared.chassis.http.writes import Answer, etag, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
@@ -82,10 +81,6 @@ def _place(cursor: str | None) -> store.Place | None:
         raise BadCursor("The cursor belongs to another list.") from None
 
 
-def _next(last: Row[tuple[object, ...]], record_id: UUID) -> str:
-    return write_cursor(last.deleted_at.isoformat(), str(record_id))
-
-
 def deleted_router(units: UnitOfWorkFactory, here: Here, *, enabled: bool) -> APIRouter:
     """Return the routes below /v1/deleted-customers and /v1/deleted-contacts."""
 
@@ -100,11 +95,8 @@ def deleted_router(units: UnitOfWorkFactory, here: Here, *, enabled: bool) -> AP
         """List the deleted customers, the one deleted last first."""
         async with units.engine.connect() as connection:
             rows = await store.deleted_customers(connection, after=_place(cursor), limit=limit + 1)
-        items = [DeletedCustomer(**row._mapping) for row in rows[:limit]]
-        more = len(rows) > limit
-        return Page(
-            items=items, next=_next(rows[limit - 1], items[-1].customer_id) if more else None
-        )
+        items = [DeletedCustomer(**row._mapping) for row in rows]
+        return page_of(items, limit, lambda one: (one.deleted_at.isoformat(), str(one.customer_id)))
 
     @router.post("/deleted-customers/{customer_id}/restore", response_model=CustomerOutput)
     async def bring_back_customer(
@@ -127,11 +119,8 @@ def deleted_router(units: UnitOfWorkFactory, here: Here, *, enabled: bool) -> AP
         """List the deleted contacts, the one deleted last first."""
         async with units.engine.connect() as connection:
             rows = await store.deleted_contacts(connection, after=_place(cursor), limit=limit + 1)
-        items = [DeletedContact(**row._mapping) for row in rows[:limit]]
-        more = len(rows) > limit
-        return Page(
-            items=items, next=_next(rows[limit - 1], items[-1].contact_id) if more else None
-        )
+        items = [DeletedContact(**row._mapping) for row in rows]
+        return page_of(items, limit, lambda one: (one.deleted_at.isoformat(), str(one.contact_id)))
 
     @router.post("/deleted-contacts/{contact_id}/restore", response_model=ContactOutput)
     async def bring_back_contact(request: Request, contact_id: UUID) -> Response:

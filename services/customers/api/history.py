@@ -2,12 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.customers.api.shapes import Number
 from services.customers.domain.eligibility import Purpose
 from services.customers.domain.lists import LISTS, ListDefinition
 from services.customers.handlers.live import live_contact, live_customer
@@ -22,8 +23,6 @@ from services.customers.persistence.customers import fetch_customers
 from services.customers.persistence.lists import find_value
 from shared.chassis.http.paging import Cursor, Limit, Page, read_cursor, write_cursor
 from shared.chassis.unit_of_work import UnitOfWorkFactory
-
-Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
 class Output(BaseModel):

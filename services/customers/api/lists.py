@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, Field, create_model
 from sqlalchemy.engine import Row
 
-from services.customers.api.shapes import Input, Required, storable
+from services.customers.api.shapes import Input, Number, Required, storable
 from services.customers.domain.lists import (
     CUSTOMER_STATUS,
     LISTS,
@@ -25,11 +25,9 @@ from services.customers.handlers.save_list_value import (
     create_value,
 )
 from services.customers.persistence import lists as store
-from shared.chassis.http.writes import Answer, etag, expected_version, write
+from shared.chassis.http.writes import Answer, Expected, etag, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
-Expected = Annotated[int, Depends(expected_version)]
-Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Language = Annotated[
     Literal["fi", "sv", "hu", "en"] | None, Query(description="language of `label`")
 ]

@@ -7,13 +7,12 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from services.customers.api.customers import cursor_id
 from services.customers.api.search import FilterInput, filter_of
 from services.customers.api.shapes import (
-    AttributeNumber,
     BoundedDay,
     ClassificationsInput,
     Input,
+    Number,
 )
 from services.customers.domain.lists import LISTS
 from services.customers.handlers.change_many import (
@@ -27,7 +26,7 @@ from services.customers.handlers.change_many import (
 from services.customers.handlers.save_customer import Here
 from services.customers.persistence import operations as store
 from shared.chassis.errors import InvalidField
-from shared.chassis.http.paging import Cursor, Limit, Page, write_cursor
+from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of
 from shared.chassis.http.writes import Answer, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
@@ -38,8 +37,8 @@ class MoveInput(Input):
     """Move ALL customers of one value of a list to another, deleted ones too."""
 
     list: Annotated[str, Field(max_length=40, examples=["industry"])]
-    from_number: AttributeNumber
-    to_number: AttributeNumber
+    from_number: Number
+    to_number: Number
     ended_on: BoundedDay | None = Field(default=None, description="when moved to an ended status")
 
 
@@ -145,9 +144,8 @@ def operations_router(units: UnitOfWorkFactory, here: Here) -> APIRouter:
             rows = await store.list_operations(
                 connection, before=cursor_id(cursor), limit=limit + 1
             )
-        items = [OperationOutput(**row._mapping) for row in rows[:limit]]
-        more = len(rows) > limit
-        return Page(items=items, next=write_cursor(str(items[-1].operation_id)) if more else None)
+        items = [OperationOutput(**row._mapping) for row in rows]
+        return page_of(items, limit, lambda one: (str(one.operation_id),))
 
     @router.get("/operations/{operation_id}")
     async def operation(operation_id: UUID) -> OperationOutput:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import text
 
 from services.customers.api.shapes import (
@@ -15,10 +15,9 @@ from services.customers.api.shapes import (
 from services.customers.domain.settings import NAMES, SettingNotFound
 from services.customers.handlers.change_setting import Effect, change_setting, recompute_starts
 from services.customers.persistence import register as store
-from shared.chassis.http.writes import Answer, etag, expected_version, write
+from shared.chassis.http.writes import Answer, Expected, etag, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
-Expected = Annotated[int, Depends(expected_version)]
 DryRun = Annotated[bool, Query(description="only tell what would change")]
 
 

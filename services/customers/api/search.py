@@ -4,16 +4,16 @@ from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import AfterValidator, BaseModel, Field
 
 from services.customers.api.shapes import (
-    AttributeNumber,
     BoundedDay,
     ClassificationsInput,
     CustomerOutput,
     Input,
+    Number,
     Required,
     customer_output,
     storable,
@@ -41,14 +41,12 @@ from services.customers.handlers.search_customers import (
 )
 from services.customers.persistence.saved_searches import fetch_search, list_searches
 from shared.chassis.http.paging import BadCursor, read_cursor, write_cursor
-from shared.chassis.http.writes import Answer, etag, expected_version, write
+from shared.chassis.http.writes import Answer, Expected, etag, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from shared.contracts.types import Currency, Money
 
 # A name of 500 characters, each written as two escapes, in base64.
 MAX_CURSOR = 9000
-
-Expected = Annotated[int, Depends(expected_version)]
 
 
 class TurnoverInput(Input):
@@ -204,7 +202,7 @@ def search_router(units: UnitOfWorkFactory) -> APIRouter:
             Query(description="part of name, number, e-mail and so on"),
         ] = None,
         status: Annotated[
-            Annotated[list[AttributeNumber], Field(max_length=100)] | None,
+            Annotated[list[Number], Field(max_length=100)] | None,
             Query(description="numbers of statuses"),
         ] = None,
         ended: Ended | None = None,

@@ -23,7 +23,7 @@ Required = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
     AfterValidator(storable),
 ]
-AttributeNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
 BusinessId = Annotated[
@@ -38,7 +38,7 @@ Headcount = Annotated[int, Field(ge=0, le=10_000_000)]
 ClassificationsInput = Annotated[
     dict[
         Annotated[str, Field(max_length=40)],
-        Annotated[list[AttributeNumber], Field(max_length=100)],
+        Annotated[list[Number], Field(max_length=100)],
     ],
     Field(
         max_length=40,
@@ -205,11 +205,11 @@ class ContactInput(Input):
     address: AddressShape = AddressShape()
     language: Annotated[str, Field(pattern="^[a-z]{2}$")] | None = None
     customers: list[Place] = Field(default_factory=list, max_length=100)
-    attributes: Annotated[list[AttributeNumber], Field(max_length=500)] | None = Field(
+    attributes: Annotated[list[Number], Field(max_length=500)] | None = Field(
         default=None,
         description="left out, they stay as they are: a ban is never lifted in passing",
     )
-    categories: Annotated[list[AttributeNumber], Field(max_length=100)] | None = Field(
+    categories: Annotated[list[Number], Field(max_length=100)] | None = Field(
         default=None, description="numbers of categories; left out, they stay as they are"
     )
 

@@ -1,22 +1,20 @@
 """Routes of segments: the records, their counts, members and recipients."""
 
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
 from services.mailing.api.shapes import CountsShown, Member, Removed, SegmentBody, SegmentShown
 from services.mailing.domain.channels import Channel, Purpose
 from services.mailing.handlers import keep_segments
 from services.mailing.handlers.export_recipients import Export, Format, export_recipients
-from shared.chassis.http.paging import BadCursor, Cursor, Limit, Page, read_cursor, write_cursor
-from shared.chassis.http.writes import Answer, etag, expected_version, write
+from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of
+from shared.chassis.http.writes import Answer, Expected, etag, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 MEDIA = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
-
-Expected = Annotated[int, Depends(expected_version)]
 
 
 def segments_router(units: UnitOfWorkFactory, *, limit_seconds: float) -> APIRouter:
@@ -40,9 +38,8 @@ def segments_router(units: UnitOfWorkFactory, *, limit_seconds: float) -> APIRou
     async def show_all(cursor: Cursor = None, limit: Limit = 50) -> Page[SegmentShown]:
         """List segments in the order they were made in."""
         async with units() as uow:
-            rows = await keep_segments.list_segments(uow, after=_after(cursor), limit=limit + 1)
-        items = [_shown(row) for row in rows[:limit]]
-        return Page(items=items, next=_next(rows, limit, "segment_id"))
+            rows = await keep_segments.list_segments(uow, after=cursor_id(cursor), limit=limit + 1)
+        return page_of([_shown(row) for row in rows], limit, lambda one: (str(one.segment_id),))
 
     @router.get("/{segment_id}")
     async def show(segment_id: UUID, response: Response) -> SegmentShown:
@@ -97,10 +94,10 @@ def segments_router(units: UnitOfWorkFactory, *, limit_seconds: float) -> APIRou
         """List the members, banned or not."""
         async with units() as uow:
             rows = await keep_segments.list_members(
-                segment_id, uow, after=_after(cursor), limit=limit + 1
+                segment_id, uow, after=cursor_id(cursor), limit=limit + 1
             )
-        items = [Member.model_validate(row, from_attributes=True) for row in rows[:limit]]
-        return Page(items=items, next=_next(rows, limit, "contact_id"))
+        items = [Member.model_validate(row, from_attributes=True) for row in rows]
+        return page_of(items, limit, lambda one: (str(one.contact_id),))
 
     @router.get("/{segment_id}/recipients", response_class=StreamingResponse)
     async def recipients(
@@ -129,17 +126,3 @@ def _shown(segment: Any) -> SegmentShown:
         created_at=segment.created_at,
         updated_at=segment.updated_at,
     )
-
-
-def _after(cursor: str | None) -> UUID | None:
-    key = read_cursor(cursor, str)
-    if key is None:
-        return None
-    try:
-        return UUID(str(key[0]))
-    except ValueError:
-        raise BadCursor("The cursor belongs to another list.") from None
-
-
-def _next(rows: Any, limit: int, column: str) -> str | None:
-    return write_cursor(str(getattr(rows[limit - 1], column))) if len(rows) > limit else None

@@ -3,7 +3,9 @@
 import base64
 import binascii
 import json
+from collections.abc import Callable, Sequence
 from typing import Annotated, Generic, TypeVar
+from uuid import UUID
 
 from fastapi import Query
 from pydantic import BaseModel
@@ -34,6 +36,16 @@ class Page(BaseModel, Generic[T]):
     next: str | None = None
 
 
+def page_of(items: Sequence[T], limit: int, key: Callable[[T], tuple[str | int, ...]]) -> Page[T]:
+    """Return the first `limit` of items, of which one more was asked for to see if there are more.
+
+    `key` gives what the rows are sorted by; that of the last one shown becomes the cursor.
+    """
+    shown = list(items[:limit])
+    more = len(items) > limit
+    return Page(items=shown, next=write_cursor(*key(shown[-1])) if more else None)
+
+
 def write_cursor(*key: str | int) -> str:
     """Return a cursor that names the last row of a page by its sort key."""
     return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
@@ -57,6 +69,17 @@ def read_cursor(cursor: str | None, *shape: type[str] | type[int]) -> list[str |
     if not fits:
         raise BadCursor("The cursor belongs to another list.")
     return list(key)
+
+
+def cursor_id(cursor: str | None) -> UUID | None:
+    """Return the id that the cursor of a list in the order of ids names; refuse a foreign one."""
+    key = read_cursor(cursor, str)
+    if key is None:
+        return None
+    try:
+        return UUID(str(key[0]))
+    except ValueError:
+        raise BadCursor("The cursor belongs to another list.") from None
 
 
 def _storable(value: str) -> bool:

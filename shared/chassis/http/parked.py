@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from shared.chassis import parking
-from shared.chassis.http.paging import Cursor, Limit, Page, read_cursor, write_cursor
+from shared.chassis.http.paging import Cursor, Limit, Page, page_of, read_cursor
 from shared.chassis.http.writes import Answer, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from shared.chassis.worker import Worker
@@ -89,8 +89,8 @@ def parked_router(service: str, units: UnitOfWorkFactory, worker: Worker) -> API
             rows = await parking.list_parked(
                 connection, reason=reason, after=int(key[0]) if key else 0, limit=limit + 1
             )
-        items = [ParkedMessage.model_validate(row, from_attributes=True) for row in rows[:limit]]
-        return Page(items=items, next=write_cursor(items[-1].seq) if len(rows) > limit else None)
+        items = [ParkedMessage.model_validate(row, from_attributes=True) for row in rows]
+        return page_of(items, limit, lambda one: (one.seq,))
 
     @router.get("/parked-messages/{seq}", operation_id=f"show_{service}_parked_message")
     async def parked_message(seq: Annotated[int, Field(ge=0, lt=2**63)]) -> ParkedMessageWhole:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from fastapi import Header, Request, Response
+from fastapi import Depends, Header, Request, Response
 from pydantic import BaseModel
 from sqlalchemy import text
 
@@ -65,6 +65,10 @@ def expected_version(if_match: Annotated[str | None, Header()] = None) -> int:
     if not (version.isascii() and version.isdigit() and len(version) < 19):
         raise PreconditionRequired(f"If-Match {if_match[:60]!r} is not an ETag of ours.")
     return int(version)
+
+
+Expected = Annotated[int, Depends(expected_version)]
+"""The version that a change expects, as a parameter of a route."""
 
 
 async def write(
