@@ -13,13 +13,15 @@ from services.customers.handlers.save_list_value import SaveListValue, change_va
 from services.customers.handlers.search_customers import export_customers
 from services.customers.persistence import search as search_store
 from shared.chassis.service import Service
+from shared.chassis.testing.waiting import eventually
 from tests.integration.customers.api_helpers import contact_at, made
 from tests.integration.customers.test_lists import classify, delete, put_value, value
 
 
 async def waits(service: Service, least: int = 1) -> None:
     """Return once so many wait for a lock."""
-    for _ in range(200):
+
+    async def are_enough() -> bool:
         async with service.engine.connect() as connection:
             found = await connection.execute(
                 text(
@@ -27,10 +29,9 @@ async def waits(service: Service, least: int = 1) -> None:
                     "AND datname = current_database()"
                 )
             )
-            if found.scalar_one() >= least:
-                return
-        await asyncio.sleep(0.01)
-    raise AssertionError("nobody waits")
+            return bool(found.scalar_one() >= least)
+
+    await eventually(are_enough)
 
 
 @pytest.mark.requirement("VF-02", "VF-A10")
