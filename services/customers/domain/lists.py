@@ -67,6 +67,11 @@ class ListDefinition:
     bundles: str | None = None  # a value bundles values of this other list
     facts: Mapping[str, Fact] = field(default_factory=dict)
 
+    @property
+    def home(self) -> str | None:
+        """Return the list in which the parents of its values are; None where it is flat."""
+        return self.name if self.tree else self.inside
+
 
 def _flag(meaning: str) -> Fact:
     return Fact(FactKind.FLAG, meaning)

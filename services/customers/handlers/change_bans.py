@@ -14,7 +14,7 @@ from sqlalchemy.engine import Row
 from services.customers.domain.bans import CHANNEL_OF, Bans, bans_of
 from services.customers.domain.contact_data import PostalAddress
 from services.customers.domain.events import BansChanged
-from services.customers.handlers.start_relationships import tell_customers
+from services.customers.handlers.tell_records import tell_contacts, tell_customers
 from services.customers.persistence.contacts import fetch_contacts, lock_contacts, set_attributes
 from services.customers.persistence.customers import fetch_customers
 from services.customers.persistence.register import (
@@ -22,7 +22,7 @@ from services.customers.persistence.register import (
     fetch_settings,
     take_consent_numbers,
 )
-from services.customers.persistence.rows import contact_told, customer_bans
+from services.customers.persistence.rows import customer_bans
 from shared.chassis.errors import Kind, Refusal, StaleVersion
 from shared.chassis.unit_of_work import UnitOfWork
 
@@ -103,8 +103,7 @@ async def change_attributes(
     changed = {one: after for one, (before, after) in changes.items() if before != after}
     if changed:
         await set_attributes(uow.connection, changed, now=uow.now)
-        rows = await fetch_contacts(uow.connection, changed)
-        uow.record_all(contact_told(rows[one]) for one in changed)
+        await tell_contacts(changed, uow)
     bans = {
         one: bans_of(after, settings)
         for one, after in changed.items()

@@ -15,7 +15,7 @@ from services.customers.domain.lists import LISTS
 from services.customers.domain.search import CustomerFilter
 from services.customers.handlers.classify_customers import Wanted, classify_customers
 from services.customers.handlers.save_list_value import ValueNotFound
-from services.customers.handlers.start_relationships import tell_customers
+from services.customers.handlers.tell_records import tell_customers
 from services.customers.persistence import lists, search
 from services.customers.persistence import operations as store
 from shared.chassis.errors import InvalidField, Kind, Refusal

@@ -23,7 +23,7 @@ from services.customers.domain.lists import (
     TRACKING_VALUE,
     Band,
 )
-from services.customers.handlers.start_relationships import tell_customers
+from services.customers.handlers.tell_records import tell_customers
 from services.customers.persistence import lists as store
 from services.customers.persistence.customers import set_classifications
 from services.customers.persistence.documents import lock_customers
@@ -32,6 +32,9 @@ from shared.chassis.unit_of_work import UnitOfWork
 
 Wanted = Mapping[str, Sequence[int]]
 """The numbers of the values to hold, by list; lists that are not named stay as they are."""
+
+Kept = Mapping[tuple[str, int], Row[Any]]
+"""Values by list and number, kept from deletion."""
 
 NOTHING: Wanted = {}
 
@@ -59,10 +62,10 @@ async def classify_customers(
         raise InvalidField(
             f"add.{twice[0]}"[:100], "the list is put as well", "Put all its values."
         )
-    await keep_values((wanted, add, remove), uow)
-    chosen = await _chosen(wanted, uow)
-    added = await _chosen(add, uow)
-    removed = await _chosen(remove, uow, complete=False)
+    kept = await keep_values((wanted, add, remove), uow)
+    chosen = _chosen(wanted, kept)
+    added = _chosen(add, kept)
+    removed = _chosen(remove, kept, complete=False)
     if CUSTOMER_STATUS in remove and CUSTOMER_STATUS not in {*wanted, *add}:
         raise InvalidField(
             f"remove.{CUSTOMER_STATUS}",
@@ -70,7 +73,7 @@ async def classify_customers(
             "Say which status takes its place, under `put`.",
         )
     present = await lock_customers(uow.connection, customer_ids)
-    rules = await store.keys_by_list(uow.connection, {*wanted, *add, CUSTOMER_STATUS, END_REASON})
+    rules = await store.values_in(uow.connection, {*wanted, *add, CUSTOMER_STATUS, END_REASON})
     values = [value for held in (*chosen.values(), *added.values()) for value in held]
     replaced = {value.key for held in removed.values() for value in held}
     replaced |= {row.key for row in rules if row.list in wanted or _gives_way(row, added)}
@@ -138,9 +141,9 @@ async def _tell(outcomes: Mapping[UUID, Outcome], reasons: Sequence[Held], uow: 
     )
 
 
-async def keep_values(given: Iterable[Wanted], uow: UnitOfWork) -> None:
+async def keep_values(given: Iterable[Wanted], uow: UnitOfWork) -> Kept:
     """
-    Keep values from deletion until the commit, before any customer is locked.
+    Keep values from deletion until the commit, before any customer is locked, and return them.
 
     Whoever merges values goes in this order as well, so that no two wait for each other.
     """
@@ -151,12 +154,10 @@ async def keep_values(given: Iterable[Wanted], uow: UnitOfWork) -> None:
         if name in LISTS
         for number in numbers
     }
-    await store.find_values(uow.connection, pairs)
+    return await store.find_values(uow.connection, pairs)
 
 
-async def _chosen(
-    wanted: Wanted, uow: UnitOfWork, *, complete: bool = True
-) -> dict[str, list[Held]]:
+def _chosen(wanted: Wanted, rows: Kept, *, complete: bool = True) -> dict[str, list[Held]]:
     """Return the values of these numbers; `complete` where they are all a customer is to hold."""
     for name in wanted:
         if name not in LISTS or not LISTS[name].held_by_customers:
@@ -167,7 +168,6 @@ async def _chosen(
                 f"The lists are: {known}.",
             )
     pairs = [(name, number) for name, numbers in wanted.items() for number in numbers]
-    rows = await store.find_values(uow.connection, pairs)
     for name, number in pairs:
         if (name, number) not in rows:
             raise InvalidField(

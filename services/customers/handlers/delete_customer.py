@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from services.customers.handlers.save_customer import locked_customer
-from services.customers.handlers.start_relationships import tell_customers
+from services.customers.handlers.live import locked_customer
+from services.customers.handlers.tell_records import tell_customers
 from services.customers.persistence import deleted as store
 from shared.chassis.unit_of_work import UnitOfWork
 

@@ -4,6 +4,7 @@ A value that live records hold is refused with their count and the first of them
 to another value. A value that only deleted records hold is archived, so that they can be restored.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -22,12 +23,10 @@ from services.customers.handlers.save_list_value import (
     refuse_second,
     tell_values,
 )
-from services.customers.handlers.start_relationships import tell_customers
+from services.customers.handlers.tell_records import tell_contacts, tell_customers
 from services.customers.persistence import lists as store
-from services.customers.persistence.contacts import fetch_contacts
 from services.customers.persistence.lists import CONTACT_ATTRIBUTES, CUSTOMERS, Holder
 from services.customers.persistence.register import fetch_settings
-from services.customers.persistence.rows import contact_told
 from shared.chassis.errors import InvalidField, Kind, Refusal
 from shared.chassis.unit_of_work import UnitOfWork
 
@@ -57,11 +56,12 @@ async def delete_value(
     """Delete a value, or archive it where deleted records hold it; with `move_to`, merge it."""
     definition = LISTS[name]
     await store.hold_list(uow.connection, name)
+    settings: dict[str, int | None] = {}
     if CONTACT_ATTRIBUTES in store.holders_of(definition):
         # Whoever changes a setting holds it before the attribute that it is to name.
-        await fetch_settings(uow.connection, lock=True)
+        settings = await fetch_settings(uow.connection, lock=True)
     row = await held_value(name, number, uow, expected=expected)
-    await _refuse_by_settings(definition, row, uow)
+    _refuse_by_settings(row, settings)
     if row.facts.get("default"):
         raise DefaultNeeded(f"{row.title!r} is the default.")
     if move_to is None:
@@ -74,7 +74,7 @@ async def delete_value(
         raise ValueNotFound(f"There is no {name} {move_to}.")
     (target,) = found.values()
     await _refuse_heir(definition, row, target, uow)
-    return await _merge(definition, row, target, uow)
+    return await _merge(definition, row, target, settings, uow)
 
 
 async def _refuse_heir(
@@ -114,7 +114,7 @@ async def _refuse_heir(
     if definition.name == TRACKING_VALUE and row.parent != target.parent:
         await refuse_second({row.key}, target.parent, uow, besides={target.key})
     if definition.name == LISTS[TRACKING_VALUE].inside:
-        values = await store.keys_by_list(uow.connection, [TRACKING_VALUE])
+        values = await store.values_in(uow.connection, [TRACKING_VALUE])
         inside = {one.key for one in values if one.parent == row.key}
         await refuse_second(inside, target.key, uow)
 
@@ -149,7 +149,11 @@ async def _delete(definition: ListDefinition, row: Row[Any], uow: UnitOfWork) ->
 
 
 async def _merge(
-    definition: ListDefinition, row: Row[Any], target: Row[Any], uow: UnitOfWork
+    definition: ListDefinition,
+    row: Row[Any],
+    target: Row[Any],
+    settings: Mapping[str, int | None],
+    uow: UnitOfWork,
 ) -> Deletion:
     moved = {
         holder: await store.move_holders(uow.connection, holder, row, target, now=uow.now)
@@ -157,7 +161,7 @@ async def _merge(
     }
     for holder, ids in moved.items():
         for begin in range(0, len(ids), CHUNK):
-            await _tell(holder, ids[begin : begin + CHUNK], target, uow)
+            await _tell(holder, ids[begin : begin + CHUNK], target, settings, uow)
     await _remove(row, target.key, uow)
     return Deletion(
         archived=False,
@@ -166,19 +170,22 @@ async def _merge(
     )
 
 
-async def _tell(holder: Holder, ids: list[UUID], target: Row[Any], uow: UnitOfWork) -> None:
+async def _tell(
+    holder: Holder,
+    ids: Sequence[UUID],
+    target: Row[Any],
+    settings: Mapping[str, int | None],
+    uow: UnitOfWork,
+) -> None:
     if holder is CUSTOMERS:
         await tell_customers(ids, uow)
         return
-    rows = await fetch_contacts(uow.connection, ids)
-    uow.record_all(contact_told(rows[one]) for one in ids if one in rows)
-    if holder is CONTACT_ATTRIBUTES:
+    rows = await tell_contacts(ids, uow)
+    if holder is CONTACT_ATTRIBUTES and target.number in {settings[name] for name in CHANNEL_OF}:
         # Moved onto an attribute that is a ban, they are banned from this moment on.
-        settings = await fetch_settings(uow.connection, lock=True)
-        if target.number in {settings.get(name) for name in CHANNEL_OF}:
-            await tell_contact_bans(
-                {one: bans_of(rows[one].attributes, settings) for one in rows}, uow
-            )
+        await tell_contact_bans(
+            {one: bans_of(row.attributes, settings) for one, row in rows.items()}, uow
+        )
 
 
 async def _remove(row: Row[Any], heir: int | None, uow: UnitOfWork) -> None:
@@ -188,10 +195,7 @@ async def _remove(row: Row[Any], heir: int | None, uow: UnitOfWork) -> None:
     uow.record(ListValueRemoved(row.list, row.value_id, row.version + 1, row.number, row.title))
 
 
-async def _refuse_by_settings(definition: ListDefinition, row: Row[Any], uow: UnitOfWork) -> None:
-    if CONTACT_ATTRIBUTES not in store.holders_of(definition):
-        return
-    settings = await fetch_settings(uow.connection, lock=True)
+def _refuse_by_settings(row: Row[Any], settings: Mapping[str, int | None]) -> None:
     naming = sorted(name for name, value in settings.items() if value == row.number)
     if naming:
         raise ValueInUse(

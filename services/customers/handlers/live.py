@@ -8,6 +8,7 @@ from sqlalchemy.engine import Row
 
 from services.customers.handlers.change_bans import ContactNotFound, CustomerNotFound
 from services.customers.persistence.contacts import fetch_contacts, lock_contacts
+from services.customers.persistence.documents import lock_customers
 from shared.chassis.errors import StaleVersion
 from shared.chassis.unit_of_work import UnitOfWork
 
@@ -37,6 +38,14 @@ def live_contact(rows: Rows, contact_id: UUID) -> Row[Any]:
             f"Contact {contact_id} is deleted.",
             remedy=f"Restore it: POST /v1/deleted-contacts/{contact_id}/restore.",
         )
+    return row
+
+
+async def locked_customer(customer_id: UUID, expected: int, uow: UnitOfWork) -> Row[Any]:
+    """Lock a customer and return its row; refuse one that is not live and a stale version."""
+    row = live_customer(await lock_customers(uow.connection, [customer_id]), customer_id)
+    if row.version != expected:
+        raise StaleVersion(f"The customer is at version {row.version}, not {expected}.")
     return row
 
 

@@ -16,12 +16,11 @@ from services.customers.domain.business_ids import normal_business_id
 from services.customers.domain.contact_data import normal_email, normal_phone
 from services.customers.handlers.change_bans import change_attributes, tell_contact_bans
 from services.customers.handlers.save_customer import keys_of
-from services.customers.handlers.start_relationships import tell_customers
+from services.customers.handlers.tell_records import tell_contacts, tell_customers
 from services.customers.persistence import contacts as contact_store
 from services.customers.persistence import customers as store
 from services.customers.persistence.documents import lock_customers, resolve_customers
 from services.customers.persistence.register import fetch_settings
-from services.customers.persistence.rows import contact_told
 from shared.chassis.ids import new_id
 from shared.chassis.messages import Batch, Message
 from shared.chassis.unit_of_work import UnitOfWork
@@ -262,8 +261,7 @@ async def _save_contacts(
         await contact_store.set_attributes(
             uow.connection, {one: locked[one][1] for one in merely_placed}, now=uow.now
         )
-    stored = await contact_store.fetch_contacts(uow.connection, quiet)
-    uow.record_all(contact_told(row) for row in stored.values())
+    await tell_contacts(quiet, uow)
     carried = {
         one: held
         for one in moved & quiet

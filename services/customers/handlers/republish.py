@@ -10,8 +10,8 @@ from services.customers.domain.bans import bans_of
 from services.customers.domain.events import ConsentBaselined
 from services.customers.handlers.change_bans import tell_contact_bans, tell_customer_bans
 from services.customers.handlers.install_defaults import install_defaults
-from services.customers.handlers.start_relationships import tell_customers
-from services.customers.persistence.contacts import contact_ids, fetch_contacts, lock_contacts
+from services.customers.handlers.tell_records import tell_contacts, tell_customers
+from services.customers.persistence.contacts import contact_ids, lock_contacts
 from services.customers.persistence.customers import customer_ids
 from services.customers.persistence.documents import lock_customers
 from services.customers.persistence.lists import all_values
@@ -20,7 +20,7 @@ from services.customers.persistence.register import (
     fetch_settings,
     raise_consent_seq,
 )
-from services.customers.persistence.rows import contact_told, value_saved
+from services.customers.persistence.rows import value_saved
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 CHUNK = 1000
@@ -83,8 +83,7 @@ async def _tell_customers(ids: Sequence[UUID], uow: UnitOfWork) -> None:
 async def _tell_contacts(ids: Sequence[UUID], uow: UnitOfWork) -> None:
     settings = await fetch_settings(uow.connection, lock=True)
     locked = await lock_contacts(uow.connection, ids)
-    rows = await fetch_contacts(uow.connection, locked)
-    uow.record_all(contact_told(row) for row in rows.values())
+    await tell_contacts(locked, uow)
     bans = {one: bans_of(attributes, settings) for one, (_, attributes) in locked.items()}
     await tell_contact_bans(bans, uow)
 

@@ -8,12 +8,11 @@ from sqlalchemy.exc import IntegrityError
 
 from services.customers.domain.business_ids import checked_business_id
 from services.customers.handlers.save_customer import keys_of, next_number
-from services.customers.handlers.start_relationships import tell_customers
+from services.customers.handlers.tell_records import tell_contacts, tell_customers
 from services.customers.persistence import deleted as store
 from services.customers.persistence.contacts import fetch_contacts, lock_contacts
 from services.customers.persistence.customers import fetch_customers, fetch_references
 from services.customers.persistence.documents import lock_customers
-from services.customers.persistence.rows import contact_told
 from shared.chassis.errors import Kind, Refusal
 from shared.chassis.unit_of_work import UnitOfWork
 
@@ -87,8 +86,7 @@ async def restore_contact(contact_id: UUID, uow: UnitOfWork) -> None:
     if row is None or row.deleted_at is None:
         raise DeletedNotFound(f"There is no deleted contact {contact_id}.")
     await store.restore_contact(uow.connection, contact_id, now=uow.now)
-    rows = await fetch_contacts(uow.connection, [contact_id])
-    uow.record(contact_told(rows[contact_id]))
+    await tell_contacts([contact_id], uow)
 
 
 async def _conflict(number: str, business_id: str | None, uow: UnitOfWork) -> RestoreConflict:

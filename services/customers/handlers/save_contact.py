@@ -16,11 +16,11 @@ from services.customers.handlers.change_bans import (
     tell_contact_bans,
 )
 from services.customers.handlers.live import live_customer, locked_contact
+from services.customers.handlers.tell_records import tell_contacts
 from services.customers.persistence import contacts as store
 from services.customers.persistence.customers import fetch_customers
 from services.customers.persistence.lists import find_values
 from services.customers.persistence.register import fetch_settings, known_attributes
-from services.customers.persistence.rows import contact_told
 from shared.chassis.errors import InvalidField
 from shared.chassis.ids import new_id
 from shared.chassis.unit_of_work import UnitOfWork
@@ -56,7 +56,7 @@ async def create_contact(command: SaveContact, uow: UnitOfWork, *, region: str) 
             {contact_id: (set(), set(command.attributes))}, uow, settings=settings
         )
     else:
-        await _tell(contact_id, uow)
+        await tell_contacts([contact_id], uow)
     return contact_id
 
 
@@ -83,7 +83,7 @@ async def change_contact(
         if not changed:
             # Places alone changed: the contact is another one to its listeners all the same.
             await store.set_attributes(uow.connection, {contact_id: after}, now=uow.now)
-        await _tell(contact_id, uow)
+        await tell_contacts([contact_id], uow)
     still = bans_of(after, settings)
     if changed and still == held and held != bans_of((), settings):
         await tell_contact_bans({contact_id: held}, uow)
@@ -174,8 +174,3 @@ async def _place(contact_id: UUID, command: SaveContact, uow: UnitOfWork) -> Non
         await store.place_contacts(
             uow.connection, [(contact_id, customer, role) for customer, role in command.customers]
         )
-
-
-async def _tell(contact_id: UUID, uow: UnitOfWork) -> None:
-    rows = await store.fetch_contacts(uow.connection, [contact_id])
-    uow.record(contact_told(rows[contact_id]))

@@ -22,19 +22,19 @@ from services.customers.handlers.classify_customers import (
     headcount_class,
     keep_values,
 )
-from services.customers.handlers.live import live_customer
+from services.customers.handlers.live import locked_customer
 from services.customers.handlers.on_document_posted import waiting_key
 from services.customers.handlers.start_relationships import (
     changed_starts,
     start_relationships,
-    tell_customers,
 )
+from services.customers.handlers.tell_records import tell_customers
 from services.customers.persistence import customers as store
-from services.customers.persistence.documents import first_documents, lock_customers
+from services.customers.persistence.documents import first_documents
 from services.customers.persistence.lists import find_values
 from services.customers.persistence.register import fetch_settings
 from services.customers.persistence.rows import relationship_of
-from shared.chassis.errors import Kind, Refusal, StaleVersion
+from shared.chassis.errors import Kind, Refusal
 from shared.chassis.ids import new_id
 from shared.chassis.unit_of_work import UnitOfWork
 
@@ -176,15 +176,6 @@ async def set_relationship_start(
     starts = changed_starts(firsts, {customer_id: automatic}, rule) or {customer_id: automatic}
     if starts[customer_id] != held:
         await start_relationships(starts, present, uow)
-
-
-async def locked_customer(customer_id: UUID, expected: int, uow: UnitOfWork) -> Any:
-    """Lock a customer and return its row; refuse one that is not live and a stale version."""
-    locked = await lock_customers(uow.connection, [customer_id])
-    row = live_customer(locked, customer_id)
-    if row.version != expected:
-        raise StaleVersion(f"The customer is at version {row.version}, not {expected}.")
-    return row
 
 
 def keys_of(row: dict[str, Any], references: tuple[tuple[str, str], ...]) -> list[str]:

@@ -89,12 +89,11 @@ async def create_value(name: str, command: SaveListValue, uow: UnitOfWork) -> in
     """Add a value to a list; return its number."""
     definition = LISTS[name]
     last = await store.hold_list(uow.connection, name)
-    number = last + 1 if command.number is None else command.number
     values = await store.list_values(uow.connection, name)
-    if command.number is None:
-        # A number given by hand may lie at the very end of what a number can be.
-        (number,) = next_numbers(last, {row.number for row in values}, 1)
-    elif any(row.number == number for row in values):
+    taken = {row.number for row in values}
+    # A number given by hand may lie at the very end of what a number can be.
+    number = command.number or next_numbers(last, taken, 1)[0]
+    if number in taken:
         raise NumberTaken(f"number: {number} is taken.")
     row = await _checked(definition, command, None, values, uow)
     (key,) = await store.next_keys(uow.connection, 1)
@@ -149,7 +148,7 @@ async def change_value(
 
 
 def _named_by(definition: ListDefinition, command: SaveListValue) -> list[tuple[str, int]]:
-    home = definition.name if definition.tree else definition.inside
+    home = definition.home
     named = [] if home is None or command.parent is None else [(home, command.parent)]
     return named + [(definition.bundles, one) for one in command.members if definition.bundles]
 
@@ -180,7 +179,7 @@ async def refuse_second(
     besides: Set[int] = frozenset(),
 ) -> None:
     """Refuse to bring tracking values into an object of which their holders hold another value."""
-    values = await store.keys_by_list(uow.connection, [TRACKING_VALUE])
+    values = await store.values_in(uow.connection, [TRACKING_VALUE])
     present = {one.key for one in values if one.parent == tracking_object} - moved - besides
     count = await store.count_holding_both(uow.connection, moved, present)
     if count:
@@ -236,7 +235,7 @@ async def _parent(
 ) -> int | None:
     if command.parent is None:
         return None
-    home = definition.name if definition.tree else definition.inside
+    home = definition.home
     if home is None:
         raise InvalidField("parent", f"{definition.name} is a flat list", "Leave it out.")
     found = await store.find_values(uow.connection, [(home, command.parent)])

@@ -1,16 +1,13 @@
 """Decide since when relationships last, for the customers whose documents or rule changed."""
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Mapping
 from uuid import UUID
-
-from sqlalchemy.engine import Row
 
 from services.customers.domain.events import RelationshipStarted
 from services.customers.domain.relationship import CountedDocument, Relationship, relationship_from
 from services.customers.domain.settings import StartRule
-from services.customers.persistence.customers import fetch_customers, set_relationships
-from services.customers.persistence.rows import customer_told
+from services.customers.handlers.tell_records import tell_customers
+from services.customers.persistence.customers import set_relationships
 from shared.chassis.unit_of_work import UnitOfWork
 
 
@@ -49,12 +46,3 @@ async def start_relationships(
                     previously=before.started_on if before else None,
                 )
             )
-
-
-async def tell_customers(
-    customer_ids: Collection[UUID], uow: UnitOfWork
-) -> Mapping[UUID, Row[Any]]:
-    """Record the whole state of these customers for the public, and return their rows."""
-    rows = await fetch_customers(uow.connection, customer_ids)
-    uow.record_all(customer_told(rows[customer_id]) for customer_id in customer_ids)
-    return rows

@@ -172,18 +172,6 @@ async def values_of(connection: AsyncConnection, keys: Collection[int]) -> dict[
     return {row.key: row for row in result}
 
 
-async def keys_by_list(connection: AsyncConnection, names: Collection[str]) -> Sequence[Row[Any]]:
-    """Return list, key, parent and facts of all values of these lists."""
-    result = await connection.execute(
-        text(
-            "SELECT list, key, parent, facts FROM list_value "
-            "WHERE list = ANY(CAST(:names AS text[]))"
-        ),
-        {"names": sorted(names)},
-    )
-    return result.all()
-
-
 async def default_key(connection: AsyncConnection, name: str) -> int | None:
     """Return the key of a list's default value, kept from deletion until the commit."""
     statement = text(
@@ -295,14 +283,6 @@ async def height(connection: AsyncConnection, key: int) -> int:
         text(f"{_SUBTREE} SELECT max(depth) FROM down"), {"keys": [key]}
     )
     return int(result.scalar_one())
-
-
-async def subtree(connection: AsyncConnection, keys: Collection[int]) -> set[int]:
-    """Return these values with all that is below them."""
-    result = await connection.execute(
-        text(f"{_SUBTREE} SELECT DISTINCT key FROM down"), {"keys": list(keys)}
-    )
-    return set(result.scalars())
 
 
 async def usage(connection: AsyncConnection, row: Row[Any], holder: Holder) -> Usage:

@@ -61,13 +61,12 @@ def _value(
     setting: str | None = None,
 ) -> ProfileValue:
     definition = LISTS[name]
-    home = name if definition.tree else definition.inside
     return ProfileValue(
         origin=f"{profile}/{name}/{word}",
         list_name=name,
         titles=titles,
         facts=checked_facts(definition, facts or {}),
-        parent=f"{profile}/{home}/{parent}" if parent else None,
+        parent=f"{profile}/{definition.home}/{parent}" if parent else None,
         members=tuple(f"{profile}/{definition.bundles}/{member}" for member in members),
         setting=setting,
     )

@@ -1,0 +1,28 @@
+"""Tell the public how customers and contacts stand; of deleted ones, that they are gone."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.engine import Row
+
+from services.customers.persistence.contacts import fetch_contacts
+from services.customers.persistence.customers import fetch_customers
+from services.customers.persistence.rows import contact_told, customer_told
+from shared.chassis.unit_of_work import UnitOfWork
+
+
+async def tell_customers(
+    customer_ids: Collection[UUID], uow: UnitOfWork
+) -> Mapping[UUID, Row[Any]]:
+    """Record the whole state of these customers for the public, and return their rows."""
+    rows = await fetch_customers(uow.connection, customer_ids)
+    uow.record_all(customer_told(rows[customer_id]) for customer_id in customer_ids)
+    return rows
+
+
+async def tell_contacts(contact_ids: Collection[UUID], uow: UnitOfWork) -> Mapping[UUID, Row[Any]]:
+    """Record the whole state of these contacts for the public, and return their rows."""
+    rows = await fetch_contacts(uow.connection, contact_ids)
+    uow.record_all(contact_told(rows[contact_id]) for contact_id in contact_ids)
+    return rows
