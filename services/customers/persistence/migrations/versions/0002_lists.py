@@ -39,9 +39,11 @@ SERIES = """
 KEEP_HISTORY = """
     CREATE FUNCTION keep_history() RETURNS trigger LANGUAGE plpgsql SET enable_nestloop = off AS $$
     BEGIN
-        INSERT INTO history (record, record_id, at, actor, before, after)
+        INSERT INTO history (record, record_id, at, actor, operation_id, before, after)
         SELECT TG_TABLE_NAME, changed.id, changed.at,
-               nullif(current_setting('suhde.actor', true), ''), difference.before, difference.after
+               nullif(current_setting('suhde.actor', true), ''),
+               CAST(nullif(current_setting('suhde.operation', true), '') AS uuid),
+               difference.before, difference.after
         FROM (SELECT old_fields, new_fields,
                      CAST(new_fields ->> TG_ARGV[0] AS uuid) AS id,
                      CAST(new_fields ->> 'updated_at' AS timestamptz) AS at
@@ -86,9 +88,11 @@ def upgrade() -> None:
     sa.Column('actor', sa.Text(), nullable=True),
     sa.Column('before', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
     sa.Column('after', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.Column('operation_id', sa.UUID(), nullable=True),
     sa.PrimaryKeyConstraint('history_id', name=op.f('pk_history'))
     )
     op.create_index('ix_history_record', 'history', ['record', 'record_id', 'history_id'], unique=False)
+    op.create_index('ix_history_operation', 'history', ['operation_id', 'history_id'], unique=False, postgresql_where=sa.text('operation_id IS NOT NULL'))
     op.create_table('list_series',
     sa.Column('list', sa.Text(), nullable=False),
     sa.Column('last_number', sa.Integer(), nullable=False),
