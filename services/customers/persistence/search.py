@@ -75,14 +75,14 @@ async def prepare(connection: AsyncConnection, wanted: CustomerFilter) -> Query 
         await _add_fragment(connection, building, wanted.fragment)
     restricts = CUSTOMER_STATUS in wanted.having or STATUS_GROUP in wanted.having
     ended = wanted.shows_ended(restricts_status=restricts)
-    building.values["ended"] = await _ended_keys(connection)
-    is_ended = "classifications && CAST(:ended AS int[])"
-    if ended is Ended.SHOW:
-        return Query(tuple(building.conditions), building.values)
     conditions = tuple(building.conditions)
+    if ended is Ended.SHOW:
+        return Query(conditions, building.values)
+    is_ended = "classifications && CAST(:ended AS int[])"
+    values = {**building.values, "ended": await _ended_keys(connection)}
     if ended is Ended.ONLY:
-        return Query((*conditions, is_ended), building.values)
-    return Query((*conditions, f"NOT {is_ended}"), building.values, hidden=is_ended)
+        return Query((*conditions, is_ended), values)
+    return Query((*conditions, f"NOT {is_ended}"), values, hidden=is_ended)
 
 
 async def find_customers(
