@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import text
-
 from services.mailing.domain.channels import Channel, Purpose
 from services.mailing.domain.events import RecipientHandedOff
 from services.mailing.domain.gate import NOBODY, Reason, decide
@@ -17,8 +15,6 @@ from services.mailing.persistence.gate import lock_shared, make_rows, read_conse
 from services.mailing.persistence.hand_offs import Receipt, Recipient
 from shared.chassis.ids import new_id
 from shared.chassis.unit_of_work import UnitOfWork
-
-LOCK_TIMEOUT = "5s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +124,6 @@ class _Judged:
 
 
 async def _judge(command: HandOff, uow: UnitOfWork, *, limit_seconds: float) -> _Judged:
-    await uow.connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
     held: set[GateKey] = set()
     # The statement that tells the bans also tells which gates they hang on: it counts once all of
     # these are held. The contacts need no lock of their own, and one would meet the projection's in

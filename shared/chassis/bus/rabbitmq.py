@@ -13,6 +13,7 @@ contiguous prefix of what is committed.
 import asyncio
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress
 from typing import cast
 
 from aio_pika import RobustExchange
@@ -151,7 +152,8 @@ class _Publisher:
         return outcome
 
     async def _publish_connected(self, messages: Sequence[Outgoing]) -> list[Outcome]:
-        sendable = [message for message in messages if _header_bytes(message) <= MAX_HEADER_BYTES]
+        fits = [_header_bytes(message) <= MAX_HEADER_BYTES for message in messages]
+        sendable = list(compress(messages, fits))
         if not sendable:
             return [Outcome.REFUSED] * len(messages)
         try:
@@ -161,10 +163,7 @@ class _Publisher:
                 sent = iter(await publish_batch(cast(AmqpChannel, channel), sendable))
         except (*_CONNECTION_ERRORS, KeyError):
             sent = iter([Outcome.FAILED] * len(sendable))
-        return [
-            next(sent) if _header_bytes(message) <= MAX_HEADER_BYTES else Outcome.REFUSED
-            for message in messages
-        ]
+        return [next(sent) if fit else Outcome.REFUSED for fit in fits]
 
     async def _connected(self, names: Iterable[str]) -> None:
         async with self._connecting:
