@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date
 
 from services.customers.domain.lists import (
-    CUSTOMER_STATUS,
     END_REASON,
     LISTS,
     TRACKING_VALUE,
@@ -42,8 +41,8 @@ def check_chosen(name: str, chosen: Sequence[Held]) -> None:
     definition = LISTS[name]
     if len(chosen) > 1 and not definition.several:
         raise InvalidField(field, "a customer has at most one", "Send one number.")
-    if not chosen and name == CUSTOMER_STATUS:
-        raise InvalidField(field, "every customer has a status (VF-02)", "Send one number.")
+    if not chosen and definition.compulsory:
+        raise InvalidField(field, f"every customer has a {name} (VF-02)", "Send one number.")
     for value in chosen:
         if value.facts.get("scope") == "contact":
             raise InvalidField(

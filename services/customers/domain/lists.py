@@ -62,6 +62,7 @@ class ListDefinition:
     held_by_customers: bool = True
     held_by_contacts: bool = False
     several: bool = False  # a holder may have more than one of its values
+    compulsory: bool = False  # every customer has one: the default, until another takes its place
     tree: bool = False  # values sit below values of the same list
     inside: str | None = None  # values sit in a value of this other list
     bundles: str | None = None  # a value bundles values of this other list
@@ -76,6 +77,8 @@ class ListDefinition:
 def _flag(meaning: str) -> Fact:
     return Fact(FactKind.FLAG, meaning)
 
+
+_DEFAULT = _flag("what a new customer gets; one value and one only")
 
 CUSTOMER_STATUS = "customer_status"
 STATUS_GROUP = "status_group"
@@ -96,12 +99,13 @@ LISTS: dict[str, ListDefinition] = {
             CUSTOMER_STATUS,
             "customer-statuses",
             "how we stand with a customer; every customer has exactly one (VF-01 to VF-18)",
+            compulsory=True,
             facts={
                 "colour": Fact(FactKind.COLOUR, "background of the row in search, #RRGGBB"),
                 "selectable_in_project": _flag("a project may be created for the customer"),
                 "selectable_as_supplier": _flag("the customer may be chosen as supplier"),
                 "ended": _flag("the relationship has ended; hidden in search by default"),
-                "default": _flag("what a new customer gets; one value and one only"),
+                "default": _DEFAULT,
             },
         ),
         ListDefinition(
@@ -133,19 +137,21 @@ LISTS: dict[str, ListDefinition] = {
             CUSTOMER_GROUP,
             "customer-groups",
             "hierarchical groups; a filter includes the subtree (LS-01 to LS-07)",
-            several=True,
             tree=True,
         ),
         ListDefinition(
             CUSTOMER_KIND,
             "customer-kinds",
-            "customer or supplier, with a number series (LS-08 to LS-12)",
+            "customer or supplier, with a number series; every customer has exactly one "
+            "(LS-08 to LS-12)",
+            compulsory=True,
             facts={
                 "prefix": Fact(
                     FactKind.PREFIX,
                     "what numbers of this kind begin with, up to 10 characters, the last no digit",
                 ),
                 "supplier": _flag("marks a supplier"),
+                "default": _DEFAULT,
             },
         ),
         ListDefinition(
@@ -204,6 +210,8 @@ LISTS: dict[str, ListDefinition] = {
         ListDefinition("customer_source", "customer-sources", "where a customer came from (TS-01)"),
     )
 }
+
+COMPULSORY = tuple(one.name for one in LISTS.values() if one.compulsory)
 
 _COLOUR = re.compile(r"#[0-9A-Fa-f]{6}", re.ASCII)
 

@@ -66,12 +66,13 @@ async def classify_customers(
     chosen = _chosen(wanted, kept)
     added = _chosen(add, kept)
     removed = _chosen(remove, kept, complete=False)
-    if CUSTOMER_STATUS in remove and CUSTOMER_STATUS not in {*wanted, *add}:
-        raise InvalidField(
-            f"remove.{CUSTOMER_STATUS}",
-            "every customer has a status (VF-02)",
-            "Say which status takes its place, under `put`.",
-        )
+    for name in remove:
+        if LISTS[name].compulsory and name not in {*wanted, *add}:
+            raise InvalidField(
+                f"remove.{name}",
+                f"every customer has a {name} (VF-02)",
+                "Say which one takes its place, under `put`.",
+            )
     present = await lock_customers(uow.connection, customer_ids)
     rules = await store.values_in(uow.connection, {*wanted, *add, CUSTOMER_STATUS, END_REASON})
     values = [value for held in (*chosen.values(), *added.values()) for value in held]

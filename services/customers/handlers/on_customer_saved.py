@@ -15,7 +15,7 @@ from services.customers.domain.bans import bans_of
 from services.customers.domain.business_ids import normal_business_id
 from services.customers.domain.contact_data import normal_email, normal_phone
 from services.customers.handlers.change_bans import change_attributes, tell_contact_bans
-from services.customers.handlers.save_customer import keys_of
+from services.customers.handlers.save_customer import default_prefix, keys_of
 from services.customers.handlers.tell_records import tell_contacts, tell_customers
 from services.customers.persistence import contacts as contact_store
 from services.customers.persistence import customers as store
@@ -109,6 +109,7 @@ async def _save_customers(
             await store.next_numbers(
                 uow.connection,
                 sum(not row["number"] for row in fresh),
+                prefix=await default_prefix(uow),
                 besides={row["number"] for row in fresh if row["number"]},
             )
         )

@@ -31,7 +31,7 @@ from services.customers.handlers.start_relationships import (
 from services.customers.handlers.tell_records import tell_customers
 from services.customers.persistence import customers as store
 from services.customers.persistence.documents import first_documents
-from services.customers.persistence.lists import find_values
+from services.customers.persistence.lists import default_values, find_values
 from services.customers.persistence.register import fetch_settings
 from services.customers.persistence.rows import relationship_of
 from shared.chassis.errors import Kind, Refusal
@@ -113,14 +113,20 @@ async def change_customer(
 
 
 async def next_number(wanted: Wanted, uow: UnitOfWork) -> str:
-    """Return a number from the series of the customer's kind, or from the common one (LS-09)."""
-    kinds = [(CUSTOMER_KIND, number) for number in wanted.get(CUSTOMER_KIND, ())]
-    prefixes = [
-        kind.facts["prefix"] for kind in (await find_values(uow.connection, kinds)).values()
-    ]
-    prefix = next(filter(None, prefixes), "")
+    """Return a number from the series of the customer's kind, else of the default one (LS-09)."""
+    stated = [(CUSTOMER_KIND, number) for number in wanted.get(CUSTOMER_KIND, ())]
+    kinds = (await find_values(uow.connection, stated)).values()
+    prefix = next((str(kind.facts["prefix"] or "") for kind in kinds), None)
+    if prefix is None:
+        prefix = await default_prefix(uow)
     (number,) = await store.next_numbers(uow.connection, 1, prefix=prefix)
     return number
+
+
+async def default_prefix(uow: UnitOfWork) -> str:
+    """Return what numbers begin with of customers whose kind nobody has said."""
+    defaults = await default_values(uow.connection, [CUSTOMER_KIND])
+    return next((str(kind.facts.get("prefix") or "") for kind in defaults.values()), "")
 
 
 def _row(

@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy.engine import Row
 
 from services.customers.domain.lists import (
-    CUSTOMER_STATUS,
     HEADCOUNT_CLASS,
     LISTS,
     MAX_DEPTH,
@@ -98,7 +97,7 @@ async def create_value(name: str, command: SaveListValue, uow: UnitOfWork) -> in
     row = await _checked(definition, command, None, values, uow)
     (key,) = await store.next_keys(uow.connection, 1)
     row |= {"key": key, "list": name, "number": number, "value_id": new_id()}
-    if definition.name == CUSTOMER_STATUS and not any(one.facts["default"] for one in values):
+    if definition.compulsory and not any(one.facts.get("default") for one in values):
         row["facts"]["default"] = True
     await _one_default(definition, row["facts"], uow)
     await open_series([row["facts"]], uow)

@@ -9,9 +9,9 @@ from sqlalchemy import text
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.customers.domain.lists import CUSTOMER_STATUS
+from services.customers.domain.lists import COMPULSORY, CUSTOMER_STATUS
 from services.customers.domain.relationship import Relationship
-from services.customers.persistence.lists import classified, default_key
+from services.customers.persistence.lists import classified, default_values
 
 COLUMNS = f"""customer_id, version, number, name, business_id, email, phone, headcount,
               classifications, {classified("customer")},
@@ -74,15 +74,17 @@ async def insert_customers(
 ) -> None:
     """Insert new customers: customer_id, number, name, business_id, email, phone, headcount.
 
-    Each gets the default status; a number or business id that a live customer has raises.
+    Each gets the default of every compulsory list; a number or business id that a live customer
+    has raises.
     """
+    defaults = await default_values(connection, COMPULSORY)
     await connection.execute(
         text(
             """
             INSERT INTO customer (customer_id, version, number, name, business_id, email, phone,
                                   headcount, classifications, created_at, updated_at)
             SELECT id, 1, number, name, business_id, email, phone, headcount,
-                   array_remove(ARRAY[CAST(:status AS int)], NULL), :now, :now
+                   CAST(:defaults AS int[]), :now, :now
             FROM unnest(CAST(:ids AS uuid[]), CAST(:numbers AS text[]), CAST(:names AS text[]),
                         CAST(:business_ids AS text[]), CAST(:emails AS text[]),
                         CAST(:phones AS text[]), CAST(:headcounts AS int[]))
@@ -97,7 +99,7 @@ async def insert_customers(
             "emails": [row["email"] for row in rows],
             "phones": [row["phone"] for row in rows],
             "headcounts": [row["headcount"] for row in rows],
-            "status": await default_key(connection, CUSTOMER_STATUS),
+            "defaults": sorted(row.key for row in defaults.values()),
             "now": now,
         },
     )

@@ -172,18 +172,25 @@ async def values_of(connection: AsyncConnection, keys: Collection[int]) -> dict[
     return {row.key: row for row in result}
 
 
-async def default_key(connection: AsyncConnection, name: str) -> int | None:
-    """Return the key of a list's default value, kept from deletion until the commit."""
+async def default_values(
+    connection: AsyncConnection, names: Collection[str]
+) -> dict[str, Row[Any]]:
+    """Return the default values of lists by list, kept from deletion until the commit."""
     statement = text(
-        "SELECT key FROM list_value WHERE list = :list AND facts @> '{\"default\": true}' "
-        "FOR KEY SHARE"
+        """
+        SELECT key, list, facts FROM list_value
+        WHERE list = ANY(CAST(:names AS text[])) AND facts @> '{"default": true}'
+        ORDER BY key FOR KEY SHARE
+        """
     )
+    found: dict[str, Row[Any]] = {}
     # Whoever waited for a value that is the default no longer finds none, and looks again.
     for _ in range(DEFAULT_MOVES_AT_MOST):
-        key: int | None = (await connection.execute(statement, {"list": name})).scalar_one_or_none()
-        if key is not None:
-            return key
-    return None
+        rows = await connection.execute(statement, {"names": list(names)})
+        found = {row.list: row for row in rows}
+        if len(found) == len(names):
+            break
+    return found
 
 
 async def next_keys(connection: AsyncConnection, count: int) -> list[int]:
