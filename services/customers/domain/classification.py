@@ -1,13 +1,13 @@
 """Which values one customer may hold together, and what follows when its status changes."""
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
+from services.customers.domain.attribute_values import Value
 from services.customers.domain.lists import (
     END_REASON,
     LISTS,
-    TRACKING_VALUE,
     FactValue,
 )
 from shared.chassis.errors import InvalidField
@@ -33,6 +33,7 @@ class Outcome:
     keys: frozenset[int]
     ended_on: date | None
     ends_now: bool
+    values: Mapping[int, Value] = field(default_factory=dict)
 
 
 def check_chosen(name: str, chosen: Sequence[Held]) -> None:
@@ -48,10 +49,10 @@ def check_chosen(name: str, chosen: Sequence[Held]) -> None:
             raise InvalidField(
                 field, f"{value.title!r} is for contacts only (TS-04)", "Choose another value."
             )
-    objects = [value.parent for value in chosen]
-    if name == TRACKING_VALUE and len(set(objects)) < len(objects):
+    homes = [value.parent for value in chosen]
+    if definition.one_inside and len(set(homes)) < len(homes):
         raise InvalidField(
-            field, "two values of one tracking object", "Send one value per tracking object."
+            field, f"two values inside one {definition.inside}", "Send one value inside each."
         )
 
 

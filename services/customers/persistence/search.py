@@ -6,7 +6,7 @@ are right to the last.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -17,8 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.customers.domain.lists import CUSTOMER_STATUS, LISTS, STATUS_GROUP
 from services.customers.domain.search import COUNTED_AT_MOST, CustomerFilter, Ended, Sort
 from services.customers.persistence.customers import COLUMNS
+from services.customers.persistence.search_values import (
+    FEW_HITS,
+    Conditions,
+    add_attribute_values,
+    escaped,
+)
 
-FEW_HITS = 2000
 # Below this many characters there is no trigram: names and numbers are then searched by beginning.
 SHORTEST_FRAGMENT = 3
 LAST_CHARACTER = "\U0010ffff"
@@ -42,23 +47,13 @@ class Query:
     hidden: str | None = None
 
 
-@dataclass(slots=True)
-class _Building:
-    conditions: list[str] = field(default_factory=lambda: ["deleted_at IS NULL"])
-    values: dict[str, Any] = field(default_factory=dict)
-
-    def add(self, condition: str, **values: Any) -> None:
-        self.conditions.append(condition)
-        self.values.update(values)
-
-
 async def prepare(connection: AsyncConnection, wanted: CustomerFilter) -> Query | None:
     """
     Return the filter as a query, its list values resolved to keys.
 
     Returns None when a number that no list has makes the filter match nobody.
     """
-    building = _Building()
+    building = Conditions()
     keys = await _resolved(connection, wanted)
     for place, name in enumerate(wanted.having):
         if not keys[name]:
@@ -71,6 +66,8 @@ async def prepare(connection: AsyncConnection, wanted: CustomerFilter) -> Query 
         building.add("NOT classifications && CAST(:lacking AS int[])", lacking=lacking)
     _add_start(building, wanted)
     _add_turnover(building, wanted)
+    _add_address(building, wanted)
+    await add_attribute_values(connection, building, wanted.attribute_values)
     if wanted.fragment:
         await _add_fragment(connection, building, wanted.fragment)
     restricts = CUSTOMER_STATUS in wanted.having or STATUS_GROUP in wanted.having
@@ -214,7 +211,7 @@ async def _ended_keys(connection: AsyncConnection) -> list[int]:
     return list(result.scalars())
 
 
-def _add_start(building: _Building, wanted: CustomerFilter) -> None:
+def _add_start(building: Conditions, wanted: CustomerFilter) -> None:
     if wanted.started is not None:
         building.add(f"(started_on IS NOT NULL) = {str(wanted.started).lower()}")
     if wanted.started_since is not None:
@@ -223,7 +220,7 @@ def _add_start(building: _Building, wanted: CustomerFilter) -> None:
         building.add("started_on <= :started_until", started_until=wanted.started_until)
 
 
-def _add_turnover(building: _Building, wanted: CustomerFilter) -> None:
+def _add_turnover(building: Conditions, wanted: CustomerFilter) -> None:
     turnover = wanted.turnover
     if turnover is None:
         return
@@ -248,7 +245,19 @@ def _add_turnover(building: _Building, wanted: CustomerFilter) -> None:
         building.add(f"{amount} <= :turnover_most", **values, turnover_most=turnover.most)
 
 
-async def _add_fragment(connection: AsyncConnection, building: _Building, fragment: str) -> None:
+def _add_address(building: Conditions, wanted: CustomerFilter) -> None:
+    if wanted.city is not None:
+        building.add("lower(city) = lower(:city)", city=wanted.city)
+    if wanted.postal_code is not None:
+        building.add(
+            "(lower(postal_code) ~>=~ lower(:postal_code) "
+            "AND lower(postal_code) ~<=~ (lower(:postal_code) || :last_character))",
+            postal_code=wanted.postal_code,
+            last_character=LAST_CHARACTER,
+        )
+
+
+async def _add_fragment(connection: AsyncConnection, building: Conditions, fragment: str) -> None:
     # The database folds fragments as it folds names, which is not in all scripts as Python does.
     folded = (
         await connection.execute(text("SELECT lower(:f)"), {"f": fragment.strip()})
@@ -258,7 +267,7 @@ async def _add_fragment(connection: AsyncConnection, building: _Building, fragme
         values = {"beginning": folded, "last": f"{folded}{LAST_CHARACTER}"}
     else:
         statement, condition = _HITS, _IS_HIT
-        values = {"pattern": f"%{_escaped(folded)}%"}
+        values = {"pattern": f"%{escaped(folded)}%"}
     result = await connection.execute(text(statement), {**values, "limit": FEW_HITS + 1})
     # Counted with repetitions: only then does a limit that was reached show.
     hits = result.scalars().all()
@@ -266,10 +275,6 @@ async def _add_fragment(connection: AsyncConnection, building: _Building, fragme
         building.add("customer_id = ANY(CAST(:hits AS uuid[]))", hits=list(set(hits)))
     else:
         building.add(condition, **values)
-
-
-def _escaped(fragment: str) -> str:
-    return fragment.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 _RESOLVE = text(
