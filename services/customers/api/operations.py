@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from services.customers.api.search import FilterInput, filter_of
 from services.customers.api.shapes import (
+    AttributeValuesInput,
     BoundedDay,
     ClassificationsInput,
     Input,
@@ -49,6 +50,7 @@ class ChangeInput(Input):
     put: ClassificationsInput = Field(default_factory=dict)
     add: ClassificationsInput = Field(default_factory=dict)
     remove: ClassificationsInput = Field(default_factory=dict)
+    put_values: AttributeValuesInput = Field(default_factory=dict)
     ended_on: BoundedDay | None = Field(default=None, description="when put to an ended status")
 
 
@@ -127,7 +129,7 @@ def operations_router(units: UnitOfWorkFactory, here: Here) -> APIRouter:
         async def work(unit: UnitOfWork) -> Answer:
             done = await change_matches(
                 filter_of(body.filter),
-                Change(put=body.put, add=body.add, remove=body.remove),
+                Change(body.put, body.add, body.remove, body.put_values),
                 body.model_dump(mode="json", exclude_defaults=True),
                 unit,
                 day=body.ended_on or unit.now.astimezone(here.zone).date(),

@@ -13,11 +13,12 @@ from uuid import UUID
 from services.customers.domain.events import OperationCompleted
 from services.customers.domain.lists import LISTS
 from services.customers.domain.search import CustomerFilter
-from services.customers.handlers.classify_customers import Wanted, classify_customers
+from services.customers.handlers.classify_customers import Values, Wanted, classify_customers
 from services.customers.handlers.save_list_value import ValueNotFound
 from services.customers.handlers.tell_records import tell_customers
 from services.customers.persistence import lists, search
 from services.customers.persistence import operations as store
+from services.customers.persistence.holders import holder_ids
 from shared.chassis.errors import InvalidField, Kind, Refusal
 from shared.chassis.ids import new_id
 from shared.chassis.unit_of_work import UnitOfWork
@@ -53,11 +54,16 @@ class OperationUndone(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What to change: values instead of those held of a list, values more, values less."""
+    """
+    What to change: values instead of those held of a list, values more, values less.
+
+    `put_values` are values of attributes by number; None takes attribute and value away.
+    """
 
     put: Wanted = field(default_factory=dict)
     add: Wanted = field(default_factory=dict)
     remove: Wanted = field(default_factory=dict)
+    put_values: Values = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,7 @@ async def move_customers(
     row = await lists.find_value(uow.connection, name, source)
     if row is None:
         raise ValueNotFound(f"There is no {name} {source}.")
-    ids = await lists.holder_ids(uow.connection, row.key, limit=AT_MOST + 1)
+    ids = await holder_ids(uow.connection, row.key, limit=AT_MOST + 1)
     several = LISTS[name].several
     change = (
         Change(remove={name: (source,)}, add={name: (target,)})
@@ -142,6 +148,7 @@ async def _change(
             day=day,
             add=change.add,
             remove=change.remove,
+            values=change.put_values,
             rehearse=rehearse,
             holding=holding,
         )

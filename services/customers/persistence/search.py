@@ -6,7 +6,7 @@ among the first hits. Either way the rows are right to the last.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -17,8 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.customers.domain.lists import CUSTOMER_STATUS, LISTS, STATUS_GROUP
 from services.customers.domain.search import COUNTED_AT_MOST, CustomerFilter, Ended, Sort
 from services.customers.persistence.customers import COLUMNS
+from services.customers.persistence.search_values import (
+    FEW_HITS,
+    Conditions,
+    add_attribute_values,
+    escaped,
+)
 
-FEW_HITS = 4000
 # Below this many characters there is no trigram: names and numbers are then searched by beginning.
 SHORTEST_FRAGMENT = 3
 LAST_CHARACTER = "\U0010ffff"
@@ -40,7 +45,7 @@ class Query:
     values: Mapping[str, Any]
     # Holds for the ended customers that the filter hides; None where it hides none.
     hidden: str | None = None
-    # Stands for a condition that is too dear to count by: holds for the first hits only.
+    # A condition that is too dear to count by, and what stands for it then: the first hits only.
     sample: tuple[str, str] | None = None
 
     @property
@@ -54,24 +59,13 @@ class Query:
         return " AND ".join(sample if one == exact else one for one in conditions)
 
 
-@dataclass(slots=True)
-class _Building:
-    conditions: list[str] = field(default_factory=lambda: ["deleted_at IS NULL"])
-    values: dict[str, Any] = field(default_factory=dict)
-    sample: tuple[str, str] | None = None
-
-    def add(self, condition: str, **values: Any) -> None:
-        self.conditions.append(condition)
-        self.values.update(values)
-
-
 async def prepare(connection: AsyncConnection, wanted: CustomerFilter) -> Query | None:
     """
     Return the filter as a query, its list values resolved to keys.
 
     Returns None when a number that no list has makes the filter match nobody.
     """
-    building = _Building()
+    building = Conditions()
     keys = await _resolved(connection, wanted)
     for place, name in enumerate(wanted.having):
         if not keys[name]:
@@ -84,6 +78,8 @@ async def prepare(connection: AsyncConnection, wanted: CustomerFilter) -> Query 
         building.add("NOT classifications && CAST(:lacking AS int[])", lacking=lacking)
     _add_start(building, wanted)
     _add_turnover(building, wanted)
+    _add_address(building, wanted)
+    await add_attribute_values(connection, building, wanted.attribute_values)
     if wanted.fragment:
         await _add_fragment(connection, building, wanted.fragment)
     restricts = CUSTOMER_STATUS in wanted.having or STATUS_GROUP in wanted.having
@@ -95,9 +91,7 @@ async def prepare(connection: AsyncConnection, wanted: CustomerFilter) -> Query 
     values = {**building.values, "ended": await _ended_keys(connection)}
     if ended is Ended.ONLY:
         return Query((*conditions, is_ended), values, sample=building.sample)
-    return Query(
-        (*conditions, f"NOT {is_ended}"), values, hidden=is_ended, sample=building.sample
-    )
+    return Query((*conditions, f"NOT {is_ended}"), values, hidden=is_ended, sample=building.sample)
 
 
 async def find_customers(
@@ -231,7 +225,7 @@ async def _ended_keys(connection: AsyncConnection) -> list[int]:
     return list(result.scalars())
 
 
-def _add_start(building: _Building, wanted: CustomerFilter) -> None:
+def _add_start(building: Conditions, wanted: CustomerFilter) -> None:
     if wanted.started is not None:
         building.add(f"(started_on IS NOT NULL) = {str(wanted.started).lower()}")
     if wanted.started_since is not None:
@@ -240,7 +234,7 @@ def _add_start(building: _Building, wanted: CustomerFilter) -> None:
         building.add("started_on <= :started_until", started_until=wanted.started_until)
 
 
-def _add_turnover(building: _Building, wanted: CustomerFilter) -> None:
+def _add_turnover(building: Conditions, wanted: CustomerFilter) -> None:
     turnover = wanted.turnover
     if turnover is None:
         return
@@ -265,7 +259,19 @@ def _add_turnover(building: _Building, wanted: CustomerFilter) -> None:
         building.add(f"{amount} <= :turnover_most", **values, turnover_most=turnover.most)
 
 
-async def _add_fragment(connection: AsyncConnection, building: _Building, fragment: str) -> None:
+def _add_address(building: Conditions, wanted: CustomerFilter) -> None:
+    if wanted.city is not None:
+        building.add("lower(city) = lower(:city)", city=wanted.city)
+    if wanted.postal_code is not None:
+        building.add(
+            "(lower(postal_code) ~>=~ lower(:postal_code) "
+            "AND lower(postal_code) ~<=~ (lower(:postal_code) || :last_character))",
+            postal_code=wanted.postal_code,
+            last_character=LAST_CHARACTER,
+        )
+
+
+async def _add_fragment(connection: AsyncConnection, building: Conditions, fragment: str) -> None:
     if len(fragment) < SHORTEST_FRAGMENT:
         statement, condition = _BEGIN_WITH, _BEGINS_WITH
     else:
@@ -275,7 +281,7 @@ async def _add_fragment(connection: AsyncConnection, building: _Building, fragme
     values = {
         "beginning": folded,
         "last": f"{folded}{LAST_CHARACTER}",
-        "pattern": f"%{_escaped(folded)}%",
+        "pattern": f"%{escaped(folded)}%",
     }
     of_customers, of_contacts, hits = (
         await connection.execute(text(statement), {**values, "limit": FEW_HITS + 1})
@@ -289,10 +295,6 @@ async def _add_fragment(connection: AsyncConnection, building: _Building, fragme
         condition = f"({_TEXT_IS_HIT} OR {found})" if statement is _HITS else condition
     building.sample = condition, found
     building.add(condition, **values, hits=hits)
-
-
-def _escaped(fragment: str) -> str:
-    return fragment.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 _RESOLVE = text(

@@ -35,6 +35,7 @@ ACCELERATORS = (
     "ix_contact_search_text",
     "ix_customer_name_beginning",
     "ix_customer_number_beginning",
+    "ix_customer_postal_code_beginning",
 )
 metadata = MetaData(naming_convention=NAMING, info={"accelerators": ACCELERATORS})
 add_chassis_tables(metadata)
@@ -54,8 +55,14 @@ Table(
     Column("email", Text),
     Column("phone", Text),
     Column("headcount", Integer),
+    Column("street", Text),
+    Column("postal_code", Text),
+    Column("city", Text),
+    Column("country", Text),
     # Keys of list values; `domain/lists.py` tells how many of each list there may be.
     Column("classifications", ARRAY(Integer), nullable=False, server_default=text("'{}'")),
+    # By number of the attribute: exactly those that are held and are of type text, number or date.
+    Column("attribute_values", JSONB, nullable=False, server_default=text("'{}'")),
     Column("ended_on", Date),
     Column("ban_email", Boolean, nullable=False, server_default=text("false")),
     Column("ban_sms", Boolean, nullable=False, server_default=text("false")),
@@ -84,6 +91,7 @@ Table(
     Index("ix_customer_business_id", "business_id", unique=True, postgresql_where=LIVE),
     Index("ix_customer_classifications", "classifications", postgresql_using="gin"),
     Index("ix_customer_name", text("lower(name)"), "customer_id", postgresql_where=LIVE),
+    Index("ix_customer_city", text("lower(city)"), postgresql_where=LIVE),
     Index("ix_customer_number_order", "number", "customer_id", postgresql_where=LIVE),
     Index(
         "ix_customer_started_on",
@@ -124,6 +132,8 @@ Table(
     # Numbers of contact attributes, since settings and bans go by number.
     Column("attributes", ARRAY(Integer), nullable=False, server_default=text("'{}'")),
     Column("classifications", ARRAY(Integer), nullable=False, server_default=text("'{}'")),
+    # As customers have them.
+    Column("attribute_values", JSONB, nullable=False, server_default=text("'{}'")),
     moment("created_at", nullable=False),
     moment("updated_at", nullable=False),
     moment("deleted_at"),
@@ -166,6 +176,9 @@ Table(
     Column("list", Text, primary_key=True),
     # Numbers are never given twice, or a setting would come to mean another attribute.
     Column("last_number", Integer, nullable=False),
+    Column("version", BigInteger, nullable=False, server_default=text("1")),
+    # Whether it shows as a tab of its own (TS-02).
+    Column("own_tab", Boolean, nullable=False, server_default=text("false")),
 )
 Table(
     "list_value",
