@@ -51,6 +51,11 @@ class Turnover:
     least: Decimal | None = None
     most: Decimal | None = None
 
+    @property
+    def restricts(self) -> bool:
+        """Tell whether there is a customer that it leaves out."""
+        return self.least is not None or self.most is not None
+
 
 @dataclass(frozen=True, slots=True)
 class CustomerFilter:
@@ -70,6 +75,18 @@ class CustomerFilter:
     started_since: date | None = None
     started_until: date | None = None
     turnover: Turnover | None = None
+
+    @property
+    def restricts_nothing(self) -> bool:
+        """Tell whether every customer matches, but perhaps the ended ones."""
+        asked = (self.fragment, self.started_since, self.started_until, self.started)
+        return (
+            all(one is None for one in asked)
+            and not self.having
+            and not any(self.lacking.values())
+            and not (self.turnover and self.turnover.restricts)
+            and self.ended is not Ended.ONLY
+        )
 
     def shows_ended(self, *, restricts_status: bool) -> Ended:
         """Return whether ended customers show: hidden unless status is asked about (VF-A4)."""

@@ -34,7 +34,7 @@ _KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A filter turned into conditions on live customers, with the values they need."""
+    """A filter turned into conditions on customers, with the values they need."""
 
     conditions: tuple[str, ...]
     values: Mapping[str, Any]
@@ -44,7 +44,7 @@ class Query:
 
 @dataclass(slots=True)
 class _Building:
-    conditions: list[str] = field(default_factory=lambda: ["deleted_at IS NULL"])
+    conditions: list[str]
     values: dict[str, Any] = field(default_factory=dict)
 
     def add(self, condition: str, **values: Any) -> None:
@@ -52,13 +52,15 @@ class _Building:
         self.values.update(values)
 
 
-async def prepare(connection: AsyncConnection, wanted: CustomerFilter) -> Query | None:
+async def prepare(
+    connection: AsyncConnection, wanted: CustomerFilter, *, deleted: bool = False
+) -> Query | None:
     """
-    Return the filter as a query, its list values resolved to keys.
+    Return the filter as a query of live customers, or of deleted ones, its list values resolved.
 
     Returns None when a number that no list has makes the filter match nobody.
     """
-    building = _Building()
+    building = _Building([f"deleted_at IS {'NOT ' if deleted else ''}NULL"])
     keys = await _resolved(connection, wanted)
     for place, name in enumerate(wanted.having):
         if not keys[name]:
@@ -72,7 +74,7 @@ async def prepare(connection: AsyncConnection, wanted: CustomerFilter) -> Query 
     _add_start(building, wanted)
     _add_turnover(building, wanted)
     if wanted.fragment:
-        await _add_fragment(connection, building, wanted.fragment)
+        await _add_fragment(connection, building, wanted.fragment, deleted=deleted)
     restricts = CUSTOMER_STATUS in wanted.having or STATUS_GROUP in wanted.having
     ended = wanted.shows_ended(restricts_status=restricts)
     conditions = tuple(building.conditions)
@@ -140,6 +142,18 @@ async def count_hidden(connection: AsyncConnection, query: Query) -> int:
     if query.hidden is None:
         return 0
     return await _counted(connection, query, (*query.conditions[:-1], query.hidden))
+
+
+async def count_ended(connection: AsyncConnection, customer_ids: Collection[UUID]) -> int:
+    """Count which of these customers are in an ended status, which lists hide."""
+    result = await connection.execute(
+        text(
+            "SELECT count(*) FROM customer WHERE customer_id = ANY(CAST(:ids AS uuid[])) "
+            "AND classifications && CAST(:ended AS int[])"
+        ),
+        {"ids": list(customer_ids), "ended": await _ended_keys(connection)},
+    )
+    return int(result.scalar_one())
 
 
 async def _counted(connection: AsyncConnection, query: Query, conditions: Collection[str]) -> int:
@@ -248,7 +262,9 @@ def _add_turnover(building: _Building, wanted: CustomerFilter) -> None:
         building.add(f"{amount} <= :turnover_most", **values, turnover_most=turnover.most)
 
 
-async def _add_fragment(connection: AsyncConnection, building: _Building, fragment: str) -> None:
+async def _add_fragment(
+    connection: AsyncConnection, building: _Building, fragment: str, *, deleted: bool
+) -> None:
     # The database folds fragments as it folds names, which is not in all scripts as Python does.
     folded = (
         await connection.execute(text("SELECT lower(:f)"), {"f": fragment.strip()})
@@ -259,6 +275,10 @@ async def _add_fragment(connection: AsyncConnection, building: _Building, fragme
     else:
         statement, condition = _HITS, _IS_HIT
         values = {"pattern": f"%{_escaped(folded)}%"}
+    if deleted:
+        # They are few, and have an index; those of fragments find live ones.
+        building.add(condition, **values)
+        return
     result = await connection.execute(text(statement), {**values, "limit": FEW_HITS + 1})
     # Counted with repetitions: only then does a limit that was reached show.
     hits = result.scalars().all()

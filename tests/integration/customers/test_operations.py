@@ -161,7 +161,7 @@ async def test_a_value_that_is_gone_is_not_given_back(api: httpx.AsyncClient) ->
 async def test_an_operation_is_whole_or_not_at_all(api: httpx.AsyncClient) -> None:
     live = await made(api, "/v1/customers", name="Live")
     ended = await made(api, "/v1/customers", name="E", classifications={"customer_status": [5]})
-    body = {"filter": {"ended": "show"}, "put": {"end_reason": [1]}}
+    body = {"filter": {"ended": "show"}, "everybody": True, "put": {"end_reason": [1]}}
 
     refused = await api.post("/v1/customer-changes", json=body)
 
@@ -169,7 +169,8 @@ async def test_an_operation_is_whole_or_not_at_all(api: httpx.AsyncClient) -> No
     assert "end_reason" not in await held(api, live)
     assert "end_reason" not in await held(api, ended)
     bare = await api.post(
-        "/v1/customer-changes", json={"filter": {}, "remove": {"customer_status": [1]}}
+        "/v1/customer-changes",
+        json={"filter": {}, "everybody": True, "remove": {"customer_status": [1]}},
     )
     assert bare.status_code == 422
     missing = await api.post(f"/v1/operations/{uuid4()}/undo")
