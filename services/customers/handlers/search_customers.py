@@ -26,18 +26,21 @@ After = tuple[Any, UUID]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One page of a search. Counts are exact up to `COUNTED_AT_MOST`."""
+    """One page of a search. Counts are exact up to `COUNTED_AT_MOST`, unless the fragment is so
+    common that only its first hits are counted.
+    """
 
     rows: Sequence[Row[Any]]
     references: Mapping[UUID, list[tuple[str, str]]]
     total: int
     hidden_ended: int
     facets: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    all_counted: bool = True
 
     @property
     def total_is_exact(self) -> bool:
         """Tell whether there are no more than the total says."""
-        return self.total <= COUNTED_AT_MOST
+        return self.all_counted and self.total <= COUNTED_AT_MOST
 
 
 async def search_customers(
@@ -61,6 +64,7 @@ async def search_customers(
         total=await store.count_customers(connection, query),
         hidden_ended=await store.count_hidden(connection, query),
         facets=await store.count_facets(connection, query, facets) if facets else {},
+        all_counted=query.is_countable,
     )
 
 
