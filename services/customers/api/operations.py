@@ -1,7 +1,7 @@
 """Routes of operations on many customers: rehearse, do, list, undo."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -18,12 +18,15 @@ from services.customers.domain.lists import LISTS
 from services.customers.handlers.change_many import (
     Change,
     Done,
-    OperationNotFound,
     change_matches,
     move_customers,
-    undo_operation,
 )
 from services.customers.handlers.save_customer import Here
+from services.customers.handlers.undo_operation import (
+    OperationNotFound,
+    Undone,
+    undo_operation,
+)
 from services.customers.persistence import operations as store
 from shared.chassis.errors import InvalidField
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of
@@ -75,13 +78,38 @@ class OperationOutput(BaseModel):
     undone_by: UUID | None
 
 
+class LeftOutput(BaseModel):
+    """A record that is left as it is in these fields, and why: `changed_since`, `gone`, `taken`."""
+
+    record: Literal["customer", "contact"]
+    record_id: UUID
+    fields: dict[str, str] = Field(examples=[{"classifications": "changed_since"}])
+
+
 class UndoneOutput(BaseModel):
-    """What was reverted. Who was changed since, or held what is gone, stays as he is."""
+    """What was taken back. What was changed since, or cannot be given back, stays as it is."""
 
     operation_id: UUID
-    reverted: int
-    changed_since: int
-    first_changed_since: list[UUID]
+    reverted: int = Field(description="customers and contacts that have back what they had")
+    deleted: int = Field(description="those that the operation had created")
+    changed_since: int = Field(description="those that stay as they are in some field")
+    first_changed_since: list[LeftOutput]
+    bans_kept: int = Field(description="those that keep a ban which the operation set")
+
+
+def undone_output(undone: Undone) -> UndoneOutput:
+    """Return the answer for what was undone."""
+    return UndoneOutput(
+        operation_id=undone.operation_id,
+        reverted=undone.reverted,
+        deleted=undone.deleted,
+        changed_since=undone.changed_since,
+        first_changed_since=[
+            LeftOutput(record=one.record, record_id=one.record_id, fields=dict(one.fields))
+            for one in undone.first_changed_since
+        ],
+        bans_kept=undone.bans_kept,
+    )
 
 
 def _output(done: Done, *, dry_run: bool) -> DoneOutput:
@@ -161,15 +189,7 @@ def operations_router(units: UnitOfWorkFactory, here: Here) -> APIRouter:
         """Give back what nobody has changed since; the undoing can be undone as well."""
 
         async def work(unit: UnitOfWork) -> Answer:
-            undone = await undo_operation(operation_id, unit)
-            return Answer(
-                UndoneOutput(
-                    operation_id=undone.operation_id,
-                    reverted=undone.reverted,
-                    changed_since=undone.changed_since,
-                    first_changed_since=list(undone.first_changed_since),
-                )
-            )
+            return Answer(undone_output(await undo_operation(operation_id, unit)))
 
         return await write(request, units, work)
 

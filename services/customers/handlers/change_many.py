@@ -15,7 +15,6 @@ from services.customers.domain.lists import LISTS
 from services.customers.domain.search import CustomerFilter
 from services.customers.handlers.classify_customers import Wanted, classify_customers
 from services.customers.handlers.save_list_value import ValueNotFound
-from services.customers.handlers.tell_records import tell_customers
 from services.customers.persistence import lists, search
 from services.customers.persistence import operations as store
 from shared.chassis.errors import InvalidField, Kind, Refusal
@@ -33,22 +32,6 @@ class OperationTooLarge(Refusal):
     kind = Kind.TOO_LARGE
     slug = "operation_too_large"
     remedy = f"Narrow the selection to at most {AT_MOST:,} customers, and do it in parts."
-
-
-class OperationNotFound(Refusal):
-    """There is no such operation."""
-
-    kind = Kind.NOT_FOUND
-    slug = "operation_not_found"
-    remedy = "List the operations to find its id."
-
-
-class OperationUndone(Refusal):
-    """The operation was undone before."""
-
-    kind = Kind.CONFLICT
-    slug = "operation_undone"
-    remedy = "Do it anew, or undo the undoing."
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +52,6 @@ class Done:
     deleted: int
     unchanged: int
     first: tuple[UUID, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Undone:
-    """What was reverted, and the first of those whom somebody has changed since."""
-
-    operation_id: UUID
-    reverted: int
-    changed_since: int
-    first_changed_since: tuple[UUID, ...]
 
 
 async def move_customers(
@@ -165,28 +138,3 @@ async def _change(
         unchanged=len(ids) - count,
         first=tuple(live[:SHOWN]),
     )
-
-
-async def undo_operation(operation_id: UUID, uow: UnitOfWork) -> Undone:
-    """Revert what nobody has changed since, as an operation of its own; tell of the others."""
-    operation = await store.find_operation(uow.connection, operation_id, lock=True)
-    if operation is None:
-        raise OperationNotFound(f"There is no operation {operation_id}.")
-    if operation.undone_by is not None:
-        raise OperationUndone(f"Operation {operation.undone_by} has undone it.")
-    undo_id = new_id()
-    await store.belong_to(uow.connection, undo_id)
-    reverted, deleted, others = await store.revert(uow.connection, operation_id, now=uow.now)
-    for begin in range(0, len(reverted), CHUNK):
-        await tell_customers(reverted[begin : begin + CHUNK], uow)
-    await store.insert_operation(
-        uow.connection,
-        undo_id,
-        {"undo": str(operation_id)},
-        customers=len(reverted) - deleted,
-        deleted=deleted,
-        now=uow.now,
-        undoes=operation_id,
-    )
-    uow.record(OperationCompleted(undo_id, len(reverted) - deleted, deleted))
-    return Undone(undo_id, len(reverted), len(others), tuple(others[:SHOWN]))
