@@ -34,9 +34,9 @@ class UnitOfWork:
         self._tells = False
 
     async def act_as(self, actor: str) -> None:
-        """Say who works here; histories that the database keeps by itself name him."""
+        """Say who works here, and when; histories that the database keeps by itself name both."""
         self.actor = actor
-        await self.connection.execute(_ACT_AS, {"actor": actor})
+        await self.connection.execute(_ACT_AS, {"actor": actor, "moment": self.now.isoformat()})
 
     def record(self, event: RecordedEvent) -> None:
         """Remember a fact of the domain; it is told if and only if the unit commits."""
@@ -141,7 +141,9 @@ class UnitOfWorkFactory:
             wake()
 
 
-_ACT_AS = text("SELECT set_config('suhde.actor', :actor, true)")
+_ACT_AS = text(
+    "SELECT set_config('suhde.actor', :actor, true), set_config('suhde.moment', :moment, true)"
+)
 _RELEASE = text(
     """
     UPDATE inbox SET state = 'pending', waiting_for = NULL, available_at = :now

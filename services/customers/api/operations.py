@@ -18,19 +18,22 @@ from services.customers.api.shapes import (
 )
 from services.customers.handlers.change_many import (
     Change,
-    OperationNotFound,
     Plan,
     Rehearsed,
     carry_out,
     check_plan,
-    check_undo,
     plan_change,
     plan_move,
     rehearse_change,
     rehearse_move,
-    undo_operation,
 )
 from services.customers.handlers.save_customer import Here
+from services.customers.handlers.undo_operation import (
+    OperationNotFound,
+    Undone,
+    check_undo,
+    undo_operation,
+)
 from services.customers.persistence import operations as store
 from shared.chassis.http.jobs import JobOutput, write_job
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of
@@ -107,13 +110,38 @@ class OperationOutput(BaseModel):
     undone_by: UUID | None
 
 
+class LeftOutput(BaseModel):
+    """A record that is left as it is in these fields, and why: `changed_since`, `gone`, `taken`."""
+
+    record: Literal["customer", "contact"]
+    record_id: UUID
+    fields: dict[str, str] = Field(examples=[{"classifications": "changed_since"}])
+
+
 class UndoneOutput(BaseModel):
-    """What was reverted. Who was changed since, or held what is gone, stays as he is."""
+    """What was taken back. What was changed since, or cannot be given back, stays as it is."""
 
     operation_id: UUID
-    reverted: int
-    changed_since: int
-    first_changed_since: list[UUID]
+    reverted: int = Field(description="customers and contacts that have back what they had")
+    deleted: int = Field(description="those that the operation had created")
+    changed_since: int = Field(description="those that stay as they are in some field")
+    first_changed_since: list[LeftOutput]
+    bans_kept: int = Field(description="those that keep a ban which the operation set")
+
+
+def undone_output(undone: Undone) -> UndoneOutput:
+    """Return the answer for what was undone."""
+    return UndoneOutput(
+        operation_id=undone.operation_id,
+        reverted=undone.reverted,
+        deleted=undone.deleted,
+        changed_since=undone.changed_since,
+        first_changed_since=[
+            LeftOutput(record=one.record, record_id=one.record_id, fields=dict(one.fields))
+            for one in undone.first_changed_since
+        ],
+        bans_kept=undone.bans_kept,
+    )
 
 
 def _rehearsal(rehearsed: Rehearsed) -> Answer:
@@ -157,7 +185,7 @@ def operation_kinds() -> Mapping[str, Work]:
         undone = await undo_operation(
             job.job_id, UUID(job.request["operation_id"]), unit, report=progress.report
         )
-        return UndoneOutput(**asdict(undone)).model_dump(mode="json")
+        return undone_output(undone).model_dump(mode="json")
 
     return {MOVE: Whole(change, LANE), CHANGE: Whole(change, LANE), UNDO: Whole(undo, LANE)}
 

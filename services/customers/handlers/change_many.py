@@ -16,7 +16,6 @@ from services.customers.domain.lists import LISTS
 from services.customers.domain.search import CustomerFilter
 from services.customers.handlers.classify_customers import Wanted, classify_customers
 from services.customers.handlers.save_list_value import ValueNotFound
-from services.customers.handlers.tell_records import tell_customers
 from services.customers.persistence import lists, search
 from services.customers.persistence import operations as store
 from shared.chassis.errors import InvalidField, Kind, Refusal
@@ -33,22 +32,6 @@ class OperationTooLarge(Refusal):
     kind = Kind.TOO_LARGE
     slug = "operation_too_large"
     remedy = f"Narrow the selection to at most {AT_MOST:,} customers, and do it in parts."
-
-
-class OperationNotFound(Refusal):
-    """There is no such operation."""
-
-    kind = Kind.NOT_FOUND
-    slug = "operation_not_found"
-    remedy = "List the operations to find its id."
-
-
-class OperationUndone(Refusal):
-    """The operation was undone before."""
-
-    kind = Kind.CONFLICT
-    slug = "operation_undone"
-    remedy = "Do it anew, or undo the undoing."
 
 
 Report = Callable[[int, int], None]
@@ -94,16 +77,6 @@ class Rehearsed:
     would: Done
     ended: int
     deleted: int
-
-
-@dataclass(frozen=True, slots=True)
-class Undone:
-    """What was reverted, and the first of those whom somebody has changed since."""
-
-    operation_id: UUID
-    reverted: int
-    changed_since: int
-    first_changed_since: tuple[UUID, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,37 +219,3 @@ async def _classify(
         rehearse=rehearse,
         holding=plan.holding,
     )
-
-
-async def check_undo(operation_id: UUID, uow: UnitOfWork, *, lock: bool = False) -> None:
-    """Refuse to undo what is not there or was undone."""
-    operation = await store.find_operation(uow.connection, operation_id, lock=lock)
-    if operation is None:
-        raise OperationNotFound(f"There is no operation {operation_id}.")
-    if operation.undone_by is not None:
-        raise OperationUndone(f"Operation {operation.undone_by} has undone it.")
-
-
-async def undo_operation(
-    undo_id: UUID, operation_id: UUID, uow: UnitOfWork, *, report: Report
-) -> Undone:
-    """Revert what nobody has changed since, as an operation of its own; tell of the others."""
-    await check_undo(operation_id, uow, lock=True)
-    await store.belong_to(uow.connection, undo_id)
-    reverted, deleted, others = await store.revert(uow.connection, operation_id, now=uow.now)
-    for begin in range(0, len(reverted), CHUNK):
-        report(begin, len(reverted))
-        await tell_customers(reverted[begin : begin + CHUNK], uow)
-        await uow.flush()
-    report(len(reverted), len(reverted))
-    await store.insert_operation(
-        uow.connection,
-        undo_id,
-        {"undo": str(operation_id)},
-        customers=len(reverted) - deleted,
-        deleted=deleted,
-        now=uow.now,
-        undoes=operation_id,
-    )
-    uow.record(OperationCompleted(undo_id, len(reverted) - deleted, deleted))
-    return Undone(undo_id, len(reverted), len(others), tuple(others[:SHOWN]))

@@ -49,7 +49,9 @@ async def create_contact(command: SaveContact, uow: UnitOfWork, *, region: str) 
     await _check_places(command, uow, present=())
     contact_id = new_id()
     await store.insert_contacts(uow.connection, [_row(contact_id, command, region)], now=uow.now)
-    await _place(contact_id, command, uow)
+    await store.place_contacts(
+        uow.connection, [(contact_id, customer, role) for customer, role in command.customers]
+    )
     await _categorise(contact_id, categories, (), uow)
     if command.attributes:
         await change_attributes(
@@ -72,8 +74,7 @@ async def change_contact(
     changed = await store.update_contacts(
         uow.connection, [_row(contact_id, command, region)], now=uow.now
     )
-    await store.clear_places(uow.connection, contact_id)
-    await _place(contact_id, command, uow)
+    await store.replace_places(uow.connection, contact_id, dict(command.customers))
     await _categorise(contact_id, categories, row.classifications, uow)
     held = bans_of(attributes, settings)
     after = attributes if command.attributes is None else set(command.attributes)
@@ -167,10 +168,3 @@ def _row(contact_id: UUID, command: SaveContact, region: str) -> dict[str, objec
         "country": command.address.country,
         "language": command.language,
     }
-
-
-async def _place(contact_id: UUID, command: SaveContact, uow: UnitOfWork) -> None:
-    if command.customers:
-        await store.place_contacts(
-            uow.connection, [(contact_id, customer, role) for customer, role in command.customers]
-        )

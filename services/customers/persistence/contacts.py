@@ -106,10 +106,29 @@ async def place_contacts(
     return set(result.scalars())
 
 
-async def clear_places(connection: AsyncConnection, contact_id: UUID) -> None:
-    """Take a contact away from all its customers."""
+async def replace_places(
+    connection: AsyncConnection, contact_id: UUID, places: Mapping[UUID, str | None]
+) -> None:
+    """Let a contact belong to these customers, in these roles, and to no others."""
     await connection.execute(
-        text("DELETE FROM contact_customer WHERE contact_id = :id"), {"id": contact_id}
+        text(
+            "DELETE FROM contact_customer WHERE contact_id = :id "
+            "AND customer_id <> ALL(CAST(:customers AS uuid[]))"
+        ),
+        {"id": contact_id, "customers": list(places)},
+    )
+    await connection.execute(
+        text(
+            """
+            INSERT INTO contact_customer (contact_id, customer_id, role)
+            SELECT :id, customer_id, role
+            FROM unnest(CAST(:customers AS uuid[]), CAST(:roles AS text[]))
+                 AS new (customer_id, role)
+            ON CONFLICT (contact_id, customer_id) DO UPDATE SET role = excluded.role
+            WHERE contact_customer.role IS DISTINCT FROM excluded.role
+            """
+        ),
+        {"id": contact_id, "customers": list(places), "roles": list(places.values())},
     )
 
 

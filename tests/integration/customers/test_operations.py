@@ -133,7 +133,13 @@ async def test_matches_of_a_search_are_changed_and_taken_back(api: httpx.AsyncCl
     await classify(api, harbours[1], classifications={"customer_type": [1]})
     undone = (await api.post(f"/v1/operations/{done['operation_id']}/undo")).json()
     assert (undone["reverted"], undone["changed_since"]) == (2, 1)
-    assert undone["first_changed_since"] == [harbours[1]["customer_id"]]
+    assert undone["first_changed_since"] == [
+        {
+            "record": "customer",
+            "record_id": harbours[1]["customer_id"],
+            "fields": {"classifications": "changed_since"},
+        }
+    ]
     assert await held(api, harbours[0]) == {"customer_status": [1]}
     assert (await held(api, harbours[1]))["customer_type"] == [1]
 
