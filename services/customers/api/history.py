@@ -40,7 +40,9 @@ class ValueNameOutput(Output):
 
 
 class FieldChangeOutput(Output):
-    """One field before and after. Values of lists are shown by list, number and title."""
+    """One field before and after. Values of lists are shown by list, number and title; a `place`
+    with its customer, a `reference` with its source, null where there was or is none.
+    """
 
     field: str
     before: Any

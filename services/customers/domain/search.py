@@ -1,7 +1,7 @@
 """What a search for customers asks, and how its rows are sorted (VF-14, VF-15, VF-21, LS-A10)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -60,6 +60,11 @@ class Turnover:
     until: date | None = None
     least: Decimal | None = None
     most: Decimal | None = None
+
+    @property
+    def restricts(self) -> bool:
+        """Tell whether there is a customer that it leaves out."""
+        return self.least is not None or self.most is not None
 
 
 class Scope(StrEnum):
@@ -148,6 +153,14 @@ class CustomerFilter:
     city: str | None = None
     postal_code: str | None = None
     attribute_values: tuple[ValueFilter, ...] = ()
+
+    @property
+    def restricts_nothing(self) -> bool:
+        """Tell whether every customer matches, but perhaps the ended ones."""
+        lacking = {name: numbers for name, numbers in self.lacking.items() if numbers}
+        turnover = self.turnover if self.turnover and self.turnover.restricts else None
+        besides = replace(self, ended=None, lacking=lacking, turnover=turnover)
+        return besides == CustomerFilter() and self.ended is not Ended.ONLY
 
     def shows_ended(self, *, restricts_status: bool) -> Ended:
         """Return whether ended customers show: hidden unless status is asked about (VF-A4)."""

@@ -11,6 +11,6 @@ from shared.chassis.unit_of_work import UnitOfWork
 async def delete_contact(contact_id: UUID, uow: UnitOfWork, *, expected: int) -> int:
     """Delete a contact that is still at the expected version; return its version as deleted."""
     await locked_contact(contact_id, expected, uow)
-    await store.delete_contact(uow.connection, contact_id, now=uow.now)
+    await store.delete_contacts(uow.connection, [contact_id], now=uow.now)
     rows = await tell_contacts([contact_id], uow)
     return int(rows[contact_id].version)

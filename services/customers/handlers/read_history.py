@@ -1,6 +1,7 @@
 """Show who changed what of a record, when, from what and to what, and how long statuses lasted."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -29,6 +30,8 @@ _KEYS = {"classifications", "members", "parent"}
 _NUMBERS = {"attributes", "attribute_values"}
 _ATTRIBUTES = {"customer": CUSTOMER_ATTRIBUTE, "contact": CONTACT_ATTRIBUTE}
 _CALLED = {"position": "order"}
+# How the database calls what of a record stands in rows of its own, and what it was created by.
+_PLACE, _REFERENCE, _CREATED = "place:", "reference:", "created"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,10 @@ class AttributeValue(ValueName):
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One field before and after; values of lists and attributes are `ValueName`s."""
+    """
+    One field before and after; values of lists and attributes are `ValueName`s. A `place` names
+    its customer, a `reference` its source; null is where there was or is none.
+    """
 
     field: str
     before: Any
@@ -70,6 +76,15 @@ class Entry:
     operation_id: UUID | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What people know values of lists, attributes and customers as."""
+
+    keys: Mapping[int, Row[Any]]
+    numbers: Mapping[int, Row[Any]]
+    customers: Mapping[UUID, Row[Any]]
+
+
 async def read_history(
     connection: AsyncConnection,
     record: str,
@@ -81,14 +96,29 @@ async def read_history(
 ) -> tuple[list[Entry], int | None]:
     """Return a page of changes, the newest first and the creation last, and where to go on."""
     rows = await store.changes_of(connection, record, record_id, before=before, limit=limit)
-    keys = await store.named_keys(connection, _mentioned(rows, _KEYS))
-    numbers = await store.named_attributes(
-        connection, _ATTRIBUTES.get(record, ""), _mentioned(rows, _NUMBERS)
+    names = _Names(
+        keys=await store.named_keys(connection, _mentioned(rows, _KEYS)),
+        numbers=await store.named_attributes(
+            connection, _ATTRIBUTES.get(record, ""), _mentioned(rows, _NUMBERS)
+        ),
+        customers=await store.named_customers(connection, _places(rows)),
     )
-    entries = [_entry(row, keys, numbers) for row in rows]
+    entries = [_entry(row, names) for row in rows]
+    if rows and _CREATED in rows[-1].after:
+        # Kept only of what an operation created, and then it is the first that there is.
+        return entries, None
     if len(rows) == limit:
         return entries, rows[-1].history_id
     return [*entries, Entry(created_at, None, "created")], None
+
+
+def _places(rows: Sequence[Row[Any]]) -> set[UUID]:
+    return {
+        UUID(field.removeprefix(_PLACE))
+        for row in rows
+        for field in row.after
+        if field.startswith(_PLACE)
+    }
 
 
 def _mentioned(rows: Any, fields: set[str]) -> set[int]:
@@ -107,19 +137,37 @@ def _references(held: Any) -> list[int]:
     return held if isinstance(held, list) else [] if held is None else [held]
 
 
-def _entry(row: Row[Any], keys: Mapping[int, Row[Any]], numbers: Mapping[int, Row[Any]]) -> Entry:
-    changes = []
-    for field, before in row.before.items():
-        names = keys if field in _KEYS else numbers if field in _NUMBERS else None
-        sides = [before, row.after[field]]
-        if names is not None:
-            sides = [_named(side, names) for side in sides]
-        changes.append(FieldChange(_CALLED.get(field, field), *sides))
-    what = "changed"
+def _entry(row: Row[Any], names: _Names) -> Entry:
+    changes = [
+        _change(field, before, row.after[field], names) for field, before in row.before.items()
+    ]
+    what = "created" if _CREATED in row.after else "changed"
     if "deleted_at" in row.before:
         what = "restored" if row.after["deleted_at"] is None else "deleted"
     by_field = tuple(sorted(changes, key=lambda one: one.field))
     return Entry(row.at, row.actor, what, by_field, row.operation_id)
+
+
+def _change(field: str, before: Any, after: Any, names: _Names) -> FieldChange:
+    if field.startswith(_PLACE):
+        customer = names.customers[UUID(field.removeprefix(_PLACE))]
+        return FieldChange("place", _place(before, customer), _place(after, customer))
+    if field.startswith(_REFERENCE):
+        source, ref = json.loads(field.removeprefix(_REFERENCE))
+        held = {"source": source, "ref": ref}
+        return FieldChange("reference", before and held, after and held)
+    if field in _KEYS:
+        return FieldChange(field, _named(before, names.keys), _named(after, names.keys))
+    if field in _NUMBERS:
+        return FieldChange(field, _named(before, names.numbers), _named(after, names.numbers))
+    return FieldChange(_CALLED.get(field, field), before, after)
+
+
+def _place(held: dict[str, Any] | None, customer: Row[Any]) -> dict[str, Any] | None:
+    if held is None:
+        return None
+    named = {"customer_id": customer.customer_id, "number": customer.number, "name": customer.name}
+    return {**named, **held}
 
 
 def _named(held: Any, names: Mapping[int, Row[Any]]) -> Any:

@@ -85,7 +85,7 @@ async def restore_contact(contact_id: UUID, uow: UnitOfWork) -> None:
     row = (await fetch_contacts(uow.connection, [contact_id])).get(contact_id)
     if row is None or row.deleted_at is None:
         raise DeletedNotFound(f"There is no deleted contact {contact_id}.")
-    await store.restore_contact(uow.connection, contact_id, now=uow.now)
+    await store.restore_contacts(uow.connection, [contact_id], now=uow.now)
     await tell_contacts([contact_id], uow)
 
 

@@ -82,7 +82,7 @@ async def create_contact(command: SaveContact, uow: UnitOfWork, *, region: str) 
     await _check_places(command, uow, present=())
     contact_id = new_id()
     await store.insert_contacts(uow.connection, [_row(contact_id, command, region)], now=uow.now)
-    await _place(contact_id, command.customers, uow)
+    await store.place_contacts(uow.connection, [(contact_id, place) for place in command.customers])
     after = await _hold(contact_id, command, wanted, frozenset(), (), {}, uow)
     if after:
         await change_attributes({contact_id: (set(), after)}, uow, settings=wanted.settings)
@@ -103,8 +103,8 @@ async def change_contact(
     changed = await store.update_contacts(
         uow.connection, [_row(contact_id, command, region)], now=uow.now
     )
-    await store.clear_places(uow.connection, contact_id)
-    await _place(contact_id, _in_order(command.customers, present), uow)
+    places = _in_order(command.customers, present)
+    await store.replace_places(uow.connection, contact_id, places)
     values = {int(number): value for number, value in row.attribute_values.items()}
     after = await _hold(
         contact_id, command, wanted, frozenset(attributes), row.classifications, values, uow
@@ -226,7 +226,3 @@ def _row(contact_id: UUID, command: SaveContact, region: str) -> dict[str, objec
         "country": command.address.country,
         "language": command.language,
     }
-
-
-async def _place(contact_id: UUID, places: Iterable[Place], uow: UnitOfWork) -> None:
-    await store.place_contacts(uow.connection, [(contact_id, place) for place in places])

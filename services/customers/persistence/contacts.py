@@ -112,10 +112,37 @@ async def place_contacts(
     return set(result.scalars())
 
 
-async def clear_places(connection: AsyncConnection, contact_id: UUID) -> None:
-    """Take a contact away from all its customers."""
+async def replace_places(
+    connection: AsyncConnection, contact_id: UUID, places: Sequence[Place]
+) -> None:
+    """Let a contact have these places, and no others."""
+    customers = [place.customer_id for place in places]
     await connection.execute(
-        text("DELETE FROM contact_customer WHERE contact_id = :id"), {"id": contact_id}
+        text(
+            "DELETE FROM contact_customer WHERE contact_id = :id "
+            "AND customer_id <> ALL(CAST(:customers AS uuid[]))"
+        ),
+        {"id": contact_id, "customers": customers},
+    )
+    await connection.execute(
+        text(
+            """
+            INSERT INTO contact_customer (contact_id, customer_id, role, position)
+            SELECT :id, customer_id, role, coalesce(position, 0)
+            FROM unnest(CAST(:customers AS uuid[]), CAST(:roles AS text[]),
+                        CAST(:positions AS int[])) AS new (customer_id, role, position)
+            ON CONFLICT (contact_id, customer_id)
+            DO UPDATE SET role = excluded.role, position = excluded.position
+            WHERE (contact_customer.role, contact_customer.position)
+                  IS DISTINCT FROM (excluded.role, excluded.position)
+            """
+        ),
+        {
+            "id": contact_id,
+            "customers": customers,
+            "roles": [place.role for place in places],
+            "positions": [place.position for place in places],
+        },
     )
 
 

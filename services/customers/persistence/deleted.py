@@ -1,6 +1,6 @@
 """Statements that delete records softly, list the deleted ones and bring them back."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,14 +13,16 @@ Place = tuple[datetime, UUID]
 """Where a row stands in the deleted list: when it was deleted, and its id."""
 
 
-async def delete_customer(connection: AsyncConnection, customer_id: UUID, *, now: datetime) -> None:
-    """Delete a customer softly; with it goes its hold on number and business id."""
+async def delete_customers(
+    connection: AsyncConnection, customer_ids: Collection[UUID], *, now: datetime
+) -> None:
+    """Delete customers softly; with them goes their hold on number and business id."""
     await connection.execute(
         text(
             "UPDATE customer SET deleted_at = :now, version = version + 1, updated_at = :now "
-            "WHERE customer_id = :id"
+            "WHERE customer_id = ANY(CAST(:ids AS uuid[]))"
         ),
-        {"id": customer_id, "now": now},
+        {"ids": list(customer_ids), "now": now},
     )
 
 
@@ -72,25 +74,33 @@ async def deleted_customers(
     )
 
 
-async def delete_contact(connection: AsyncConnection, contact_id: UUID, *, now: datetime) -> None:
-    """Delete a contact softly."""
-    await _set_contact_deleted(connection, contact_id, now, now=now)
+async def delete_contacts(
+    connection: AsyncConnection, contact_ids: Collection[UUID], *, now: datetime
+) -> None:
+    """Delete contacts softly."""
+    await _set_contacts_deleted(connection, contact_ids, now, now=now)
 
 
-async def restore_contact(connection: AsyncConnection, contact_id: UUID, *, now: datetime) -> None:
-    """Make a deleted contact live."""
-    await _set_contact_deleted(connection, contact_id, None, now=now)
+async def restore_contacts(
+    connection: AsyncConnection, contact_ids: Collection[UUID], *, now: datetime
+) -> None:
+    """Make deleted contacts live."""
+    await _set_contacts_deleted(connection, contact_ids, None, now=now)
 
 
-async def _set_contact_deleted(
-    connection: AsyncConnection, contact_id: UUID, deleted_at: datetime | None, *, now: datetime
+async def _set_contacts_deleted(
+    connection: AsyncConnection,
+    contact_ids: Collection[UUID],
+    deleted_at: datetime | None,
+    *,
+    now: datetime,
 ) -> None:
     await connection.execute(
         text(
             "UPDATE contact SET deleted_at = :deleted_at, version = version + 1, "
-            "updated_at = :now WHERE contact_id = :id"
+            "updated_at = :now WHERE contact_id = ANY(CAST(:ids AS uuid[]))"
         ),
-        {"id": contact_id, "deleted_at": deleted_at, "now": now},
+        {"ids": list(contact_ids), "deleted_at": deleted_at, "now": now},
     )
 
 

@@ -70,6 +70,20 @@ async def named_attributes(
     return {row.number: row for row in result}
 
 
+async def named_customers(
+    connection: AsyncConnection, customer_ids: Collection[UUID]
+) -> dict[UUID, Row[Any]]:
+    """Return number and name of these customers as they are now, deleted ones too."""
+    result = await connection.execute(
+        text(
+            "SELECT customer_id, number, name FROM customer "
+            "WHERE customer_id = ANY(CAST(:ids AS uuid[]))"
+        ),
+        {"ids": list(customer_ids)},
+    )
+    return {row.customer_id: row for row in result}
+
+
 _NAMES = """
     SELECT key, list, number, title FROM (
         SELECT key, list, number, title FROM list_value

@@ -59,13 +59,15 @@ class Query:
         return " AND ".join(sample if one == exact else one for one in conditions)
 
 
-async def prepare(connection: AsyncConnection, wanted: CustomerFilter) -> Query | None:
+async def prepare(
+    connection: AsyncConnection, wanted: CustomerFilter, *, deleted: bool = False
+) -> Query | None:
     """
-    Return the filter as a query, its list values resolved to keys.
+    Return the filter as a query of live customers, or of deleted ones, its list values resolved.
 
     Returns None when a number that no list has makes the filter match nobody.
     """
-    building = Conditions()
+    building = Conditions([f"deleted_at IS {'NOT ' if deleted else ''}NULL"])
     keys = await _resolved(connection, wanted)
     for place, name in enumerate(wanted.having):
         if not keys[name]:
@@ -81,7 +83,7 @@ async def prepare(connection: AsyncConnection, wanted: CustomerFilter) -> Query 
     _add_address(building, wanted)
     await add_attribute_values(connection, building, wanted.attribute_values)
     if wanted.fragment:
-        await _add_fragment(connection, building, wanted.fragment)
+        await _add_fragment(connection, building, wanted.fragment, deleted=deleted)
     restricts = CUSTOMER_STATUS in wanted.having or STATUS_GROUP in wanted.having
     ended = wanted.shows_ended(restricts_status=restricts)
     conditions = tuple(building.conditions)
@@ -149,6 +151,18 @@ async def count_hidden(connection: AsyncConnection, query: Query) -> int:
     if query.hidden is None:
         return 0
     return await _counted(connection, query, (*query.conditions[:-1], query.hidden))
+
+
+async def count_ended(connection: AsyncConnection, customer_ids: Collection[UUID]) -> int:
+    """Count which of these customers are in an ended status, which lists hide."""
+    result = await connection.execute(
+        text(
+            "SELECT count(*) FROM customer WHERE customer_id = ANY(CAST(:ids AS uuid[])) "
+            "AND classifications && CAST(:ended AS int[])"
+        ),
+        {"ids": list(customer_ids), "ended": await _ended_keys(connection)},
+    )
+    return int(result.scalar_one())
 
 
 async def _counted(connection: AsyncConnection, query: Query, conditions: Collection[str]) -> int:
@@ -271,7 +285,9 @@ def _add_address(building: Conditions, wanted: CustomerFilter) -> None:
         )
 
 
-async def _add_fragment(connection: AsyncConnection, building: Conditions, fragment: str) -> None:
+async def _add_fragment(
+    connection: AsyncConnection, building: Conditions, fragment: str, *, deleted: bool
+) -> None:
     if len(fragment) < SHORTEST_FRAGMENT:
         statement, condition = _BEGIN_WITH, _BEGINS_WITH
     else:
@@ -283,6 +299,10 @@ async def _add_fragment(connection: AsyncConnection, building: Conditions, fragm
         "last": f"{folded}{LAST_CHARACTER}",
         "pattern": f"%{escaped(folded)}%",
     }
+    if deleted:
+        # They are few, and have an index; the indexes of fragments find live ones.
+        building.add(condition, **values)
+        return
     of_customers, of_contacts, hits = (
         await connection.execute(text(statement), {**values, "limit": FEW_HITS + 1})
     ).one()

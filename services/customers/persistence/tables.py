@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
-from shared.chassis.tables import NAMING, add_chassis_tables, moment
+from shared.chassis.tables import NAMING, add_chassis_tables, add_jobs_table, moment
 
 LIVE = text("deleted_at IS NULL")
 DELETED = text("deleted_at IS NOT NULL")
@@ -39,6 +39,7 @@ ACCELERATORS = (
 )
 metadata = MetaData(naming_convention=NAMING, info={"accelerators": ACCELERATORS})
 add_chassis_tables(metadata)
+add_jobs_table(metadata)
 
 # Gaps are allowed (LS-A9): a gapless series would make one row hot. Each prefix of a customer kind
 # has a sequence of its own beside this one; `open_number_series` creates it with the kind.

@@ -34,7 +34,7 @@ BOTH = pytest.mark.parametrize("of", ["customer", "contact"])
 
 async def change(api: httpx.AsyncClient, *, dry_run: bool = False, **body: Any) -> httpx.Response:
     url = f"/v1/customer-changes?dry_run={str(dry_run).lower()}"
-    return await api.post(url, json={"filter": {}, **body})
+    return await api.post(url, json={"filter": {}, "everybody": True, **body})
 
 
 def detail(answer: httpx.Response) -> str:

@@ -16,7 +16,7 @@ SUPPLIER = 2
 
 
 async def change(api: httpx.AsyncClient, **body: Any) -> httpx.Response:
-    return await api.post("/v1/customer-changes", json={"filter": {}, **body})
+    return await api.post("/v1/customer-changes", json={"filter": {}, "everybody": True, **body})
 
 
 @pytest.mark.requirement("LS-08", "VF-02")

@@ -133,7 +133,13 @@ async def test_matches_of_a_search_are_changed_and_taken_back(api: httpx.AsyncCl
     await classify(api, harbours[1], classifications={"customer_type": [1]})
     undone = (await api.post(f"/v1/operations/{done['operation_id']}/undo")).json()
     assert (undone["reverted"], undone["changed_since"]) == (2, 1)
-    assert undone["first_changed_since"] == [harbours[1]["customer_id"]]
+    assert undone["first_changed_since"] == [
+        {
+            "record": "customer",
+            "record_id": harbours[1]["customer_id"],
+            "fields": {"classifications": "changed_since"},
+        }
+    ]
     assert await held(api, harbours[0]) == STANDING
     assert (await held(api, harbours[1]))["customer_type"] == [1]
 
@@ -161,7 +167,7 @@ async def test_a_value_that_is_gone_is_not_given_back(api: httpx.AsyncClient) ->
 async def test_an_operation_is_whole_or_not_at_all(api: httpx.AsyncClient) -> None:
     live = await made(api, "/v1/customers", name="Live")
     ended = await made(api, "/v1/customers", name="E", classifications={"customer_status": [5]})
-    body = {"filter": {"ended": "show"}, "put": {"end_reason": [1]}}
+    body = {"filter": {"ended": "show"}, "everybody": True, "put": {"end_reason": [1]}}
 
     refused = await api.post("/v1/customer-changes", json=body)
 
@@ -169,7 +175,8 @@ async def test_an_operation_is_whole_or_not_at_all(api: httpx.AsyncClient) -> No
     assert "end_reason" not in await held(api, live)
     assert "end_reason" not in await held(api, ended)
     bare = await api.post(
-        "/v1/customer-changes", json={"filter": {}, "remove": {"customer_status": [1]}}
+        "/v1/customer-changes",
+        json={"filter": {}, "everybody": True, "remove": {"customer_status": [1]}},
     )
     assert bare.status_code == 422
     missing = await api.post(f"/v1/operations/{uuid4()}/undo")
