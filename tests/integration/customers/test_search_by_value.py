@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.customers.persistence import search_values
+from services.customers.persistence import search_lookups
 from tests.integration.customers.api_helpers import contact_at, delete, made
 from tests.integration.customers.attributes import attribute, choice
 from tests.integration.customers.test_search import names, search
@@ -21,7 +21,7 @@ PLACES = {
 @pytest.fixture(params=[2000, 0], ids=["few hits", "many hits"])
 def bound(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether hits are looked up first or the sort order is walked: both find the same."""
-    monkeypatch.setattr(search_values, "FEW_HITS", request.param)
+    monkeypatch.setattr(search_lookups, "FEW_HITS", request.param)
 
 
 @pytest.fixture
