@@ -17,16 +17,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.customers.domain.lists import CUSTOMER_STATUS, LISTS, STATUS_GROUP
 from services.customers.domain.search import COUNTED_AT_MOST, CustomerFilter, Ended, Sort
 from services.customers.persistence.customers import COLUMNS
-from services.customers.persistence.search_values import (
+from services.customers.persistence.search_lookups import (
     FEW_HITS,
+    LAST_CHARACTER,
     Conditions,
-    add_attribute_values,
+    add_lookups,
     escaped,
 )
 
 # Below this many characters there is no trigram: names and numbers are then searched by beginning.
 SHORTEST_FRAGMENT = 3
-LAST_CHARACTER = "\U0010ffff"
 FAR_FUTURE = "CAST('9999-12-31' AS date)"
 
 _KEYS = {
@@ -80,8 +80,7 @@ async def prepare(
         building.add("NOT classifications && CAST(:lacking AS int[])", lacking=lacking)
     _add_start(building, wanted)
     _add_turnover(building, wanted)
-    _add_address(building, wanted)
-    await add_attribute_values(connection, building, wanted.attribute_values)
+    await add_lookups(connection, building, wanted)
     if wanted.fragment:
         await _add_fragment(connection, building, wanted.fragment, deleted=deleted)
     restricts = CUSTOMER_STATUS in wanted.having or STATUS_GROUP in wanted.having
@@ -271,18 +270,6 @@ def _add_turnover(building: Conditions, wanted: CustomerFilter) -> None:
         building.add(f"{amount} >= :turnover_least", **values, turnover_least=turnover.least)
     if turnover.most is not None:
         building.add(f"{amount} <= :turnover_most", **values, turnover_most=turnover.most)
-
-
-def _add_address(building: Conditions, wanted: CustomerFilter) -> None:
-    if wanted.city is not None:
-        building.add("lower(city) = lower(:city)", city=wanted.city)
-    if wanted.postal_code is not None:
-        building.add(
-            "(lower(postal_code) ~>=~ lower(:postal_code) "
-            "AND lower(postal_code) ~<=~ (lower(:postal_code) || :last_character))",
-            postal_code=wanted.postal_code,
-            last_character=LAST_CHARACTER,
-        )
 
 
 async def _add_fragment(

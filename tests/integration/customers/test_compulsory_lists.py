@@ -1,11 +1,13 @@
 """What every customer has one of, and what it has at most one of (REQUIREMENTS 1.0)."""
 
+import importlib.util
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import text
 
+from services.customers import bootstrap
 from shared.chassis.service import Service
 from tests.integration.customers.api_helpers import STANDING, made
 from tests.integration.customers.erp import customer, send, told
@@ -111,3 +113,41 @@ async def test_a_customer_is_in_one_group_at_most(api: httpx.AsyncClient) -> Non
     assert (await held(api, firm))["customer_group"] == [south]
     gone = await classify(api, firm, classifications={"customer_group": []})
     assert "customer_group" not in gone.json()["classifications"]
+
+
+@pytest.mark.requirement("LS-02", "LS-08")
+async def test_an_upgrade_leaves_one_group_each_and_names_a_default_kind(
+    customers: Service, api: httpx.AsyncClient
+) -> None:
+    spec = importlib.util.spec_from_file_location(
+        "upgrade", bootstrap.VERSIONS / "0007_attribute_values.py"
+    )
+    assert spec is not None and spec.loader is not None
+    upgrade = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(upgrade)
+    late, early = [
+        (await made(api, "/v1/customer-groups", title=title, order=order))["number"]
+        for title, order in (("Late", 2), ("Early", 1))
+    ]
+    two, one = [
+        await made(api, "/v1/customers", name=name, classifications={"customer_group": [late]})
+        for name in ("Two", "One")
+    ]
+    async with customers.engine.begin() as connection:
+        await connection.execute(
+            text(
+                "UPDATE customer SET updated_at = now(), classifications = classifications || "
+                "(SELECT key FROM list_value WHERE list = 'customer_group' AND title = 'Early') "
+                "WHERE name = 'Two'"
+            )
+        )
+        await connection.execute(
+            text("UPDATE list_value SET facts = facts - 'default' WHERE list = 'customer_kind'")
+        )
+        await connection.execute(text(upgrade.DEFAULT_KIND))
+        await connection.execute(text(upgrade.ONE_GROUP))
+
+    assert await held(api, two) == {**STANDING, "customer_group": [early]}
+    assert await held(api, one) == {**STANDING, "customer_group": [late]}
+    kinds = (await api.get("/v1/customer-kinds")).json()
+    assert [one["number"] for one in kinds if one["default"]] == [1]

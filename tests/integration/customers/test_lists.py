@@ -248,6 +248,9 @@ async def test_every_list_is_kept_and_given_in_the_same_way(
 ) -> None:
     path = LISTS[name].path
     bounds = {"min": 0, "max": 0} if name == "headcount_class" else {}
+    if name == "customer_attribute_choice":
+        region = await made(api, "/v1/customer-attributes", title="Region", value_type="list")
+        bounds = {"parent": region["number"]}
     one = await made(
         api, f"/v1/{path}", title="Mine", titles={"fi": "Minun", "sv": "Min"}, **bounds
     )

@@ -1,7 +1,8 @@
-"""Conditions on the values of attributes: who holds the attribute, by its index, then the value.
+"""Conditions that are looked up first, by their indexes: values of attributes, and addresses.
 
-Like a fragment, they are looked up first, up to a bound. Few hits are taken as they are; where
-there are many, the sort order is walked, since hits are then found soon.
+As with a fragment, few hits are taken as they are; where there are more than a bound, the sort
+order is walked, since hits are then found soon. The planner cannot tell the two apart: it knows
+neither how often a value occurs nor how many codes have a beginning in common.
 """
 
 import json
@@ -14,15 +15,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.customers.domain.attribute_values import NUMBER, Value
 from services.customers.domain.lists import CONTACT_ATTRIBUTE, CUSTOMER_ATTRIBUTE
-from services.customers.domain.search import Scope, ValueFilter, checked_comparisons
+from services.customers.domain.search import (
+    CustomerFilter,
+    Scope,
+    ValueFilter,
+    checked_comparisons,
+)
 from services.customers.persistence.lists import attributes_of
 
 FEW_HITS = 4000
+LAST_CHARACTER = "\U0010ffff"
 
 
 @dataclass(slots=True)
 class Conditions:
-    """Conditions on live customers that are added one by one, with the values they need."""
+    """Conditions that are added one by one, the first on deletion, with the values they need."""
 
     conditions: list[str] = field(default_factory=lambda: ["deleted_at IS NULL"])
     values: dict[str, Any] = field(default_factory=dict)
@@ -40,28 +47,23 @@ def escaped(fragment: str) -> str:
     return fragment.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-async def add_attribute_values(
-    connection: AsyncConnection, building: Conditions, wanted: Sequence[ValueFilter]
+async def add_lookups(
+    connection: AsyncConnection, building: Conditions, wanted: CustomerFilter
 ) -> None:
-    """Add what values of attributes must be; refuse what does not fit the type of an attribute."""
-    if not wanted:
-        return
-    scopes = {one.scope for one in wanted}
-    known = {scope: await attributes_of(connection, _LISTS[scope]) for scope in scopes}
-    looked_up = Conditions()
-    for place, one in enumerate(wanted):
-        attribute = known[one.scope].get(one.attribute)
-        compared = checked_comparisons(place, one, attribute)
-        assert attribute is not None
-        reference = attribute.key if one.scope is Scope.CUSTOMER else attribute.number
-        looked_up.values |= {f"holds{place}": reference, f"attribute{place}": str(one.attribute)}
-        comparisons = [
-            _compared(f"{name}{place}", name, attribute.value_type, value, looked_up, place)
-            for name, value in compared.items()
-        ]
+    """Add what addresses and values of attributes must be; refuse what does not fit a type."""
+    looked_up = Conditions(building.conditions[:1])
+    if wanted.city is not None:
+        looked_up.add("lower(city) = lower(:city)", city=wanted.city)
+    if wanted.postal_code is not None:
         looked_up.add(
-            _CONDITIONS[one.scope].format(place=place, comparisons=" AND ".join(comparisons))
+            "(lower(postal_code) ~>=~ lower(:postal_code) "
+            "AND lower(postal_code) ~<=~ (lower(:postal_code) || :last_character))",
+            postal_code=wanted.postal_code,
+            last_character=LAST_CHARACTER,
         )
+    await _add_values(connection, looked_up, wanted.attribute_values)
+    if len(looked_up.conditions) == 1:
+        return
     found = await connection.execute(
         text(
             f"SELECT customer_id FROM customer WHERE {' AND '.join(looked_up.conditions)} "
@@ -71,11 +73,31 @@ async def add_attribute_values(
     )
     hits = found.scalars().all()
     if len(hits) <= FEW_HITS:
-        building.add("customer_id = ANY(CAST(:value_hits AS uuid[]))", value_hits=list(hits))
+        building.add("customer_id = ANY(CAST(:lookup_hits AS uuid[]))", lookup_hits=list(hits))
     else:
-        for condition in looked_up.conditions[1:]:
-            building.add(condition)
+        building.conditions += looked_up.conditions[1:]
         building.values |= looked_up.values
+
+
+async def _add_values(
+    connection: AsyncConnection, building: Conditions, wanted: Sequence[ValueFilter]
+) -> None:
+    """Add what values must be: who holds the attribute, by its index, and then the value."""
+    scopes = {one.scope for one in wanted}
+    known = {scope: await attributes_of(connection, _LISTS[scope]) for scope in scopes}
+    for place, one in enumerate(wanted):
+        attribute = known[one.scope].get(one.attribute)
+        compared = checked_comparisons(place, one, attribute)
+        assert attribute is not None
+        reference = attribute.key if one.scope is Scope.CUSTOMER else attribute.number
+        building.values |= {f"holds{place}": reference, f"attribute{place}": str(one.attribute)}
+        comparisons = [
+            _compared(f"{name}{place}", name, attribute.value_type, value, building, place)
+            for name, value in compared.items()
+        ]
+        building.add(
+            _CONDITIONS[one.scope].format(place=place, comparisons=" AND ".join(comparisons))
+        )
 
 
 def _compared(
