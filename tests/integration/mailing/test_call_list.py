@@ -94,8 +94,12 @@ async def test_those_without_customer_come_last_and_an_empty_list_has_totals(
 ) -> None:
     customer_id = uuid4()
     everybody = await make(api, {"op": "all", "rules": []})
+    gone = await rig.contact(mobile="+358406")
+    await rig.hear(ContactDeleted(contact_id=gone, version=2))
     empty = (await api.get(f"/v1/segments/{everybody}/call-list?purpose=service")).json()
-    assert (empty["members"], empty["items"], empty["next"]) == (0, [], None)
+    assert (empty["members"], empty["items"], empty["next"]) == (0, [], None), (
+        "the deleted are none"
+    )
     await rig.hear(customer_saved(customer_id, name="Öljy Oy"))
     names = ["=1+1", "B", "a"]
     for place, name in enumerate(names):

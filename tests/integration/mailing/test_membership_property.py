@@ -71,7 +71,7 @@ class World:
     def _value(self) -> tuple[object, Contract]:
         name = self.chance.choice(list(SIZES))
         number = self.chance.randint(1, SIZES[name])
-        told: dict[str, Any] = {"removed": self.chance.random() < 0.1}
+        told: dict[str, Any] = {"removed": self.chance.random() < 0.25}
         if name == "customer_group":
             told["parent"] = self.chance.choice([None, *range(1, SIZES[name] + 1)])
         if name == "status_group":
