@@ -62,33 +62,11 @@ async def refuse_not_told(
 
 async def refuse_unknown(rule: Rule, connection: AsyncConnection) -> None:
     """Refuse a rule that is to be kept and names a list or value that nobody can hold."""
-    problems = [
-        FieldProblem(
-            f"{path}.list",
-            f"{node.list} is not held by {holder}",
-            f"Use op {right}, or name another list.",
-        )
-        for node, path in named_values(rule)
-        for holder, right in _wrong_holder(node)
-    ]
-    if not problems:
-        lists = await classifications.known_lists(
-            connection, {node.list for node, _ in named_values(rule)}
-        )
-        problems = [
-            FieldProblem(
-                f"{path}.list",
-                f"no value of a list {node.list[:50]!r} is known here (yet)",
-                UnknownValues.remedy,
-            )
-            for node, path in named_values(rule)
-            if node.list not in lists
-        ]
-    if not problems:
-        problems = [
-            FieldProblem(one.at, f"{one.list} {one.number} {_SAID[one.why]}", _REMEDIES[one.why])
-            for one in (await unknown_values([rule], connection))[0]
-        ]
+    problems = (
+        _misplaced_lists(rule)
+        or await _unknown_lists(rule, connection)
+        or await _unknown_numbers(rule, connection)
+    )
     if problems:
         first = problems[0]
         raise UnknownValues(
@@ -121,10 +99,40 @@ async def warn_of_not_told(units: UnitOfWorkFactory) -> None:
         log.warning(ClassificationsNotTold.slug, remedy=ClassificationsNotTold.remedy)
 
 
+def _misplaced_lists(rule: Rule) -> list[FieldProblem]:
+    return [
+        FieldProblem(
+            f"{path}.list",
+            f"{node.list} is not held by {holder}",
+            f"Use op {other}, or name another list.",
+        )
+        for node, path in named_values(rule)
+        for holder, other in _wrong_holder(node)
+    ]
+
+
 def _wrong_holder(node: CustomerHas | ContactHas) -> list[tuple[str, str]]:
     if isinstance(node, ContactHas):
         return [] if node.list in OF_CONTACTS else [("contacts", "customer_has")]
     return [("customers", "contact_has")] if node.list in OF_CONTACTS_ALONE else []
+
+
+async def _unknown_lists(rule: Rule, connection: AsyncConnection) -> list[FieldProblem]:
+    named = {node.list for node, _ in named_values(rule)}
+    known = await classifications.known_lists(connection, named) if named else set()
+    return [
+        FieldProblem(f"{path}.list", f"no value of a list {node.list} is known here (yet)", _WAIT)
+        for node, path in named_values(rule)
+        if node.list not in known
+    ]
+
+
+async def _unknown_numbers(rule: Rule, connection: AsyncConnection) -> list[FieldProblem]:
+    (unknown,) = await unknown_values([rule], connection)
+    return [
+        FieldProblem(one.at, f"{one.list} {one.number} {_SAID[one.why]}", _REMEDIES[one.why])
+        for one in unknown
+    ]
 
 
 def _why_unknown(named: str, known: dict[str, bool]) -> Unknown | None:
@@ -134,11 +142,12 @@ def _why_unknown(named: str, known: dict[str, bool]) -> Unknown | None:
 
 
 SHOWN = 20
+_WAIT = UnknownValues.remedy
 _SAID = {
     Unknown.NEVER_TOLD: "is not known here (yet)",
     Unknown.REMOVED: "was deleted or merged into another value",
 }
 _REMEDIES = {
-    Unknown.NEVER_TOLD: UnknownValues.remedy,
+    Unknown.NEVER_TOLD: _WAIT,
     Unknown.REMOVED: "Name a value that exists: customers who held this one may hold its heir.",
 }

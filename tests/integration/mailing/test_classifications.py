@@ -6,7 +6,9 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
+from services.mailing.handlers.evaluate_rule import warn_of_not_told
 from tests.integration.mailing.rig import Rig, contact_saved, customer_saved, value_saved
 from tests.integration.mailing.test_segments import make, members
 
@@ -246,9 +248,15 @@ async def test_rows_from_before_wait_for_their_classifications_and_close_what_as
         assert answer.json()["slug"] == "classifications_not_told"
         assert "republish" in answer.json()["remedy"]
     assert await members(api, EVERYBODY) == {rival}, "asks nothing of classifications"
+    with capture_logs() as said:
+        await warn_of_not_told(rig.service.units)
+    assert [one["event"] for one in said] == ["classifications_not_told"]
     await rig.hear(told)
     assert (await api.get(f"/v1/segments/{friends}/members")).status_code == 503, "older"
     await rig.hear(told.model_copy(update={"version": 2}))
+    with capture_logs() as said:
+        await warn_of_not_told(rig.service.units)
+    assert said == []
     assert await members_of(api, friends) == set()
     assert await members_of(api, marked) == {rival}
     await rig.hear(customer_saved(customer_id, 2))
