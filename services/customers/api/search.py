@@ -1,7 +1,7 @@
 """Routes of the customer search, of its export and of saved searches."""
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -42,9 +42,11 @@ from services.customers.handlers.search_customers import (
 from services.customers.persistence.saved_searches import fetch_search, list_searches
 from shared.chassis.http.paging import BadCursor, read_cursor, write_cursor
 from shared.chassis.http.writes import Answer, Expected, etag, write
+from shared.chassis.spreadsheet import CSV, XLSX
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from shared.contracts.types import Currency, Money
 
+MEDIA: dict[Format, str] = {"csv": CSV, "ndjson": "application/x-ndjson", "xlsx": XLSX}
 # A name of 500 characters, each written as two escapes, in base64.
 MAX_CURSOR = 9000
 
@@ -224,17 +226,13 @@ def search_router(units: UnitOfWorkFactory) -> APIRouter:
     async def export(
         body: SearchInput, format: Annotated[Format, Query()] = "csv"
     ) -> StreamingResponse:
-        """Export the matches as a stream, in order; spreadsheets may open the CSV safely."""
+        """Export the matches as a stream, in order; spreadsheets may open CSV and XLSX safely."""
         stream = await export_customers(
             filter_of(body.filter), units, sort=body.sort, format=format
         )
-        kinds: dict[Literal["csv", "ndjson"], str] = {
-            "csv": "text/csv; charset=utf-8",
-            "ndjson": "application/x-ndjson",
-        }
         return StreamingResponse(
             stream,
-            media_type=kinds[format],
+            media_type=MEDIA[format],
             headers={"Content-Disposition": f'attachment; filename="customers.{format}"'},
         )
 

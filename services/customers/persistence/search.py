@@ -130,9 +130,11 @@ async def find_ids(connection: AsyncConnection, query: Query, *, limit: int) -> 
     return list(result.scalars())
 
 
-async def count_customers(connection: AsyncConnection, query: Query) -> int:
-    """Count the matches, up to one more than `COUNTED_AT_MOST`."""
-    return await _counted(connection, query, query.conditions)
+async def count_customers(
+    connection: AsyncConnection, query: Query, *, up_to: int = COUNTED_AT_MOST
+) -> int:
+    """Count the matches, up to one more than `up_to`."""
+    return await _counted(connection, query, query.conditions, up_to=up_to)
 
 
 async def count_hidden(connection: AsyncConnection, query: Query) -> int:
@@ -142,12 +144,18 @@ async def count_hidden(connection: AsyncConnection, query: Query) -> int:
     return await _counted(connection, query, (*query.conditions[:-1], query.hidden))
 
 
-async def _counted(connection: AsyncConnection, query: Query, conditions: Collection[str]) -> int:
+async def _counted(
+    connection: AsyncConnection,
+    query: Query,
+    conditions: Collection[str],
+    *,
+    up_to: int = COUNTED_AT_MOST,
+) -> int:
     result = await connection.execute(
         text(
             f"""
             SELECT count(*) FROM (SELECT 1 FROM customer WHERE {" AND ".join(conditions)}
-                                  LIMIT {COUNTED_AT_MOST + 1}) AS found
+                                  LIMIT {up_to + 1}) AS found
             """
         ),
         query.values,
