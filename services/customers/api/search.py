@@ -1,7 +1,7 @@
 """Routes of the customer search, of its export and of saved searches."""
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -22,6 +22,7 @@ from services.customers.domain.search import (
     COUNTED_AT_MOST,
     FACETS_AT_MOST,
     CustomerFilter,
+    Documents,
     Ended,
     Sort,
     Turnover,
@@ -47,6 +48,7 @@ from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from shared.contracts.types import Currency, Money
 
 MEDIA: dict[Format, str] = {"csv": CSV, "ndjson": "application/x-ndjson", "xlsx": XLSX}
+DocumentCount = Annotated[int, Field(ge=0, le=10_000)]
 # A name of 500 characters, each written as two escapes, in base64.
 MAX_CURSOR = 9000
 
@@ -59,6 +61,24 @@ class TurnoverInput(Input):
     until: BoundedDay | None = None
     least: Money | None = None
     most: Money | None = None
+
+
+class DocumentsInput(Input):
+    """How many valid documents are dated in a period; where neither number is given, one suffices.
+
+    `{"kind": "invoice", "since": "2026-01-01", "at_most": 0}`: no invoice since then.
+    """
+
+    kind: Literal["invoice", "sales_order", "credit_note", "any"] = "any"
+    since: BoundedDay | None = None
+    until: BoundedDay | None = None
+    at_least: DocumentCount | None = None
+    at_most: DocumentCount | None = None
+
+    def to_domain(self) -> Documents:
+        """Return the condition as the domain has it."""
+        kind = None if self.kind == "any" else self.kind
+        return Documents(kind, self.since, self.until, self.at_least, self.at_most)
 
 
 class FilterInput(Input):
@@ -82,6 +102,7 @@ class FilterInput(Input):
     started_since: BoundedDay | None = None
     started_until: BoundedDay | None = None
     turnover: TurnoverInput | None = None
+    documents: DocumentsInput | None = None
 
 
 class SearchInput(Input):
@@ -146,6 +167,7 @@ def filter_of(body: FilterInput) -> CustomerFilter:
         started_since=body.started_since,
         started_until=body.started_until,
         turnover=None if body.turnover is None else Turnover(**body.turnover.model_dump()),
+        documents=None if body.documents is None else body.documents.to_domain(),
     )
 
 

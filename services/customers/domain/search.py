@@ -53,6 +53,22 @@ class Turnover:
 
 
 @dataclass(frozen=True, slots=True)
+class Documents:
+    """
+    How many valid documents of a kind, or of any (None), are dated in a period.
+
+    Where neither number is given, one suffices. At most 0 finds those who have none: "no invoice
+    since". A document without a date is in no period, but counts where none is given.
+    """
+
+    kind: str | None = None
+    since: date | None = None
+    until: date | None = None
+    at_least: int | None = None
+    at_most: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CustomerFilter:
     """
     What customers must match; everything given must hold.
@@ -70,6 +86,7 @@ class CustomerFilter:
     started_since: date | None = None
     started_until: date | None = None
     turnover: Turnover | None = None
+    documents: Documents | None = None
 
     def shows_ended(self, *, restricts_status: bool) -> Ended:
         """Return whether ended customers show: hidden unless status is asked about (VF-A4)."""

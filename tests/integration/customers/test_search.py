@@ -17,7 +17,7 @@ from services.customers.persistence import search as store
 from shared.chassis.service import Service
 from shared.chassis.spreadsheet import XLSX
 from tests.integration.customers.api_helpers import contact_at, made
-from tests.integration.customers.erp import customer, document, send
+from tests.integration.customers.erp import customer, document, send, void
 from tests.integration.customers.test_lists import put_value
 
 
@@ -155,6 +155,51 @@ async def test_relationship_and_turnover_are_searched(
     assert await names(api, turnover={**least, "since": "2025-01-01"}) == ["Customer a"]
     assert await names(api, turnover={**least, "until": "2024-12-31", "most": "99"}) == []
     assert await names(api, turnover={"currency": "SEK", "least": "1"}) == []
+
+
+@pytest.mark.requirement("VF-15", "LS-07")
+async def test_customers_are_searched_by_their_documents(
+    customers: Service, api: httpx.AsyncClient
+) -> None:
+    await send(
+        customers,
+        [
+            *(customer(ref) for ref in ("a", "b", "c", "d")),
+            document("invoice-posted", "1", "a", "2024-01-01"),
+            document("invoice-posted", "2", "a", "2025-01-01"),
+            document("sales-order-posted", "3", "a", "2025-02-01"),
+            document("invoice-posted", "4", "b", "2025-03-01"),
+            document("credit-note-posted", "5", "b", "2025-03-02", net_amount="1.00"),
+            document("invoice-posted", "6", "c", "2025-04-01"),
+            void("invoice-voided", "6", "c"),
+        ],
+    )
+
+    async def found(**documents: Any) -> str:
+        return "".join(name[-1] for name in await names(api, documents=documents))
+
+    assert await found() == "ab"
+    assert await found(kind="sales_order") == "a"
+    assert await found(at_least=2) == "ab"
+    assert await found(at_least=3) == "a"
+    assert await found(at_most=2) == "bcd"
+    assert await found(at_least=1, at_most=2) == "b"
+    assert await found(at_least=0) == "abcd"
+    assert await found(at_most=0) == "cd"
+    assert await found(kind="invoice", at_least=2) == "a"
+    assert await found(kind="invoice", until="2024-12-31") == "a"
+    assert await found(kind="invoice", since="2025-01-01", until="2025-01-31") == "a"
+    # No invoice since.
+    assert await found(kind="invoice", since="2025-01-02", at_most=0) == "acd"
+    assert await found(kind="credit_note", at_least=1) == "b"
+    assert await found(at_least=3, at_most=1) == ""
+
+    lost = {"documents": {"kind": "invoice", "since": "2025-01-02", "at_most": 0}, "started": True}
+    assert await names(api, **lost, fragment="customer") == ["Customer a"]
+    too_many = await api.post(
+        "/v1/customers/search", json={"filter": {"documents": {"at_least": 10_001}}}
+    )
+    assert too_many.status_code == 422
 
 
 WORDS = st.text(alphabet="abÅ%_ ", min_size=1, max_size=6)
