@@ -31,7 +31,7 @@ requirements: $(TOOLS) ## Print which tests prove which requirement, and what ha
 bench: $(TOOLS) ## Measure the speed
 	@$(RUN) bench
 
-schemas: $(READY) ## Write the JSON schemas of all events
+schemas: $(READY) ## Write JSON schemas and AsyncAPI of all events, OpenAPI of all services
 	@$(RUN) apps.cli.main schemas
 
 $(READY): requirements.lock

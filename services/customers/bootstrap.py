@@ -15,6 +15,7 @@ from services.customers.api.profiles import profiles_router
 from services.customers.api.register import register_router
 from services.customers.api.reports import reports_router
 from services.customers.api.search import search_router
+from services.customers.api.tags import TAGS
 from services.customers.handlers.install_defaults import install_defaults
 from services.customers.handlers.save_customer import Here
 from services.customers.messaging.publications import SOURCE, translate
@@ -90,4 +91,5 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         retention=timedelta(days=settings.retention_days),
         fleeting=FLEETING,
         prepare=prepare,
+        tags=TAGS,
     )

@@ -68,4 +68,8 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         fleeting=FLEETING,
         loops=[("consent-probe", probing(units)), ("ban-fence", fencing(units))],
         checks={"consent": consent_problem},
+        tags={
+            "segments": "Groups of contacts by rules, their counts, members and recipients.",
+            "consent": "The gate: hand-offs, bans, reachability, and how fresh the news is.",
+        },
     )

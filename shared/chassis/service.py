@@ -57,6 +57,8 @@ class Service:
     prepare: Callable[[], Awaitable[None]] | None = None
     loops: Sequence[tuple[str, Callable[[], Awaitable[None]]]] = ()
     checks: Mapping[str, Problem] = field(default_factory=dict)
+    # What the tags of the routes are about, for the API's description.
+    tags: Mapping[str, str] = field(default_factory=dict)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _failed: asyncio.Event = field(default_factory=asyncio.Event)
     _started: bool = False

@@ -12,11 +12,12 @@ from services.customers.api.shapes import (
     DeletedAnswer,
     contact_output,
 )
-from services.customers.handlers.change_bans import SetBans, ban_contact
+from services.customers.handlers.change_bans import BanNotConfigured, SetBans, ban_contact
 from services.customers.handlers.delete_contact import delete_contact
 from services.customers.handlers.live import live_contact
 from services.customers.handlers.save_contact import SaveContact, change_contact, create_contact
 from services.customers.persistence import contacts as store
+from shared.chassis.http.description import may_refuse
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of
 from shared.chassis.http.writes import Answer, Expected, etag, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -102,7 +103,12 @@ def contacts_router(units: UnitOfWorkFactory, *, region: str) -> APIRouter:
 
         return await write(request, units, work)
 
-    @router.put("/{contact_id}/bans", status_code=202, response_model=BansAnswer)
+    @router.put(
+        "/{contact_id}/bans",
+        status_code=202,
+        response_model=BansAnswer,
+        responses=may_refuse(BanNotConfigured),
+    )
     async def set_bans(request: Request, contact_id: UUID, body: BansInput) -> Response:
         """Ban or free a contact on channels; answers the consent number that covers it."""
 

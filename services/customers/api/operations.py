@@ -19,13 +19,17 @@ from services.customers.handlers.change_many import (
     Change,
     Done,
     OperationNotFound,
+    OperationTooLarge,
+    OperationUndone,
     change_matches,
     move_customers,
     undo_operation,
 )
 from services.customers.handlers.save_customer import Here
+from services.customers.handlers.save_list_value import ValueNotFound
 from services.customers.persistence import operations as store
 from shared.chassis.errors import InvalidField
+from shared.chassis.http.description import may_refuse
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of
 from shared.chassis.http.writes import Answer, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -36,9 +40,9 @@ DryRun = Annotated[bool, Query(description="only tell what would change")]
 class MoveInput(Input):
     """Move ALL customers of one value of a list to another, deleted ones too."""
 
-    list: Annotated[str, Field(max_length=40, examples=["industry"])]
-    from_number: Number
-    to_number: Number
+    list: Annotated[str, Field(max_length=40, examples=["customer_type"])]
+    from_number: Number = Field(examples=[2])
+    to_number: Number = Field(examples=[1])
     ended_on: BoundedDay | None = Field(default=None, description="when moved to an ended status")
 
 
@@ -46,9 +50,9 @@ class ChangeInput(Input):
     """Change every customer that a search finds. Ended ones are hidden as in a search."""
 
     filter: FilterInput
-    put: ClassificationsInput = Field(default_factory=dict)
-    add: ClassificationsInput = Field(default_factory=dict)
-    remove: ClassificationsInput = Field(default_factory=dict)
+    put: ClassificationsInput = Field(default_factory=dict, examples=[{"customer_type": [1]}])
+    add: ClassificationsInput = Field(default_factory=dict, examples=[{"category": [1]}])
+    remove: ClassificationsInput = Field(default_factory=dict, examples=[{"category": [2]}])
     ended_on: BoundedDay | None = Field(default=None, description="when put to an ended status")
 
 
@@ -99,7 +103,7 @@ def operations_router(units: UnitOfWorkFactory, here: Here) -> APIRouter:
     """Return the routes of operations on many customers."""
     router = APIRouter(prefix="/v1", tags=["operations"])
 
-    @router.post("/customer-moves", response_model=DoneOutput)
+    @router.post("/customer-moves", response_model=DoneOutput, responses=may_refuse(ValueNotFound))
     async def move(request: Request, body: MoveInput, dry_run: DryRun = False) -> Response:
         """Move all customers of one value to another (TS-19); rehearse it first with dry_run."""
         if body.list not in LISTS or not LISTS[body.list].held_by_customers:
@@ -120,7 +124,9 @@ def operations_router(units: UnitOfWorkFactory, here: Here) -> APIRouter:
 
         return await write(request, units, work)
 
-    @router.post("/customer-changes", response_model=DoneOutput)
+    @router.post(
+        "/customer-changes", response_model=DoneOutput, responses=may_refuse(OperationTooLarge)
+    )
     async def change(request: Request, body: ChangeInput, dry_run: DryRun = False) -> Response:
         """Put, add or remove values for every match of a search; rehearse it with dry_run."""
 
@@ -156,7 +162,11 @@ def operations_router(units: UnitOfWorkFactory, here: Here) -> APIRouter:
             raise OperationNotFound(f"There is no operation {operation_id}.")
         return OperationOutput(**row._mapping)
 
-    @router.post("/operations/{operation_id}/undo", response_model=UndoneOutput)
+    @router.post(
+        "/operations/{operation_id}/undo",
+        response_model=UndoneOutput,
+        responses=may_refuse(OperationUndone),
+    )
     async def undo(request: Request, operation_id: UUID) -> Response:
         """Give back what nobody has changed since; the undoing can be undone as well."""
 

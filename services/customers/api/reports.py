@@ -14,10 +14,16 @@ from services.customers.api.shapes import BoundedDay, Number
 from services.customers.domain.lists import CUSTOMER_GROUP, LISTS
 from services.customers.persistence import reports as store
 from shared.chassis.errors import InvalidField
+from shared.chassis.http.description import streams
 from shared.chassis.spreadsheet import CSV, XLSX, csv_lines, xlsx_stream
 from shared.chassis.unit_of_work import UnitOfWorkFactory
 
-By = Annotated[str, Query(max_length=40, description="a list that customers are sorted by")]
+By = Annotated[
+    str,
+    Query(
+        max_length=40, description="a list that customers are sorted by", examples=["customer_type"]
+    ),
+]
 Since = Annotated[BoundedDay | None, Query()]
 Format = Annotated[Literal["json", "csv", "xlsx"], Query(description="JSON, or a table to keep")]
 Statuses = Annotated[
@@ -28,7 +34,7 @@ Groups = Annotated[
     Annotated[list[Number], Field(max_length=100)] | None,
     Query(description="numbers of status groups: the same with the statuses of a group"),
 ]
-AS_TABLE: dict[int | str, dict[str, Any]] = {200: {"content": {CSV: {}, XLSX: {}}}}
+AS_TABLE = streams(CSV, XLSX)
 
 
 class CountOutput(BaseModel):

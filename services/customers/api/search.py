@@ -28,6 +28,8 @@ from services.customers.domain.search import (
     Turnover,
 )
 from services.customers.handlers.save_search import (
+    SearchTitleTaken,
+    TooManySearches,
     change_search,
     delete_search,
     save_search,
@@ -41,6 +43,7 @@ from services.customers.handlers.search_customers import (
     search_customers,
 )
 from services.customers.persistence.saved_searches import fetch_search, list_searches
+from shared.chassis.http.description import WITHOUT_KEY, may_refuse, streams
 from shared.chassis.http.paging import BadCursor, read_cursor, write_cursor
 from shared.chassis.http.writes import Answer, Expected, etag, write
 from shared.chassis.spreadsheet import CSV, XLSX
@@ -93,7 +96,7 @@ class FilterInput(Input):
     having: ClassificationsInput = Field(
         default_factory=dict, description="one of these numbers, by list; groups with their subtree"
     )
-    lacking: ClassificationsInput = Field(default_factory=dict)
+    lacking: ClassificationsInput = Field(default_factory=dict, examples=[{"category": [1]}])
     ended: Ended | None = Field(
         default=None,
         description="customers in ended statuses are hidden unless status is asked about",
@@ -143,7 +146,7 @@ class SearchOutput(BaseModel):
 class SavedSearchInput(Input):
     """A search under a title of its own."""
 
-    title: Required
+    title: Required = Field(examples=["Harbours"])
     search: SearchInput
 
 
@@ -239,12 +242,17 @@ def search_router(units: UnitOfWorkFactory) -> APIRouter:
         wanted = FilterInput(fragment=q, having=having, ended=ended)
         return await run(PageInput(filter=wanted, sort=sort, limit=limit, cursor=cursor))
 
-    @router.post("/customers/search")
+    @router.post("/customers/search", openapi_extra=WITHOUT_KEY)
     async def search(body: PageInput) -> SearchOutput:
         """Search customers by everything there is to search by."""
         return await run(body)
 
-    @router.post("/customers/export", response_class=StreamingResponse)
+    @router.post(
+        "/customers/export",
+        response_class=StreamingResponse,
+        responses=streams(*MEDIA.values()),
+        openapi_extra=WITHOUT_KEY,
+    )
     async def export(
         body: SearchInput, format: Annotated[Format, Query()] = "csv"
     ) -> StreamingResponse:
@@ -268,7 +276,10 @@ def search_router(units: UnitOfWorkFactory) -> APIRouter:
     async def answer(search_id: UUID, unit: UnitOfWork, status: int = 200) -> Answer:
         row = await fetch_search(unit.connection, search_id)
         body = SavedSearchOutput(**row._mapping)
-        return Answer(body, status, {"ETag": etag(body.version)})
+        headers = {"ETag": etag(body.version)}
+        if status == 201:
+            headers["Location"] = f"/v1/saved-searches/{search_id}"
+        return Answer(body, status, headers)
 
     @router.get("/saved-searches/{search_id}")
     async def one_saved(search_id: UUID, response: Response) -> SavedSearchOutput:
@@ -278,7 +289,12 @@ def search_router(units: UnitOfWorkFactory) -> APIRouter:
         response.headers["ETag"] = etag(row.version)
         return SavedSearchOutput(**row._mapping)
 
-    @router.post("/saved-searches", status_code=201, response_model=SavedSearchOutput)
+    @router.post(
+        "/saved-searches",
+        status_code=201,
+        response_model=SavedSearchOutput,
+        responses=may_refuse(SearchTitleTaken, TooManySearches),
+    )
     async def keep(request: Request, body: SavedSearchInput) -> Response:
         """Save a search under a title."""
         check_lists(filter_of(body.search.filter), body.search.facets)
@@ -289,7 +305,11 @@ def search_router(units: UnitOfWorkFactory) -> APIRouter:
 
         return await write(request, units, work)
 
-    @router.put("/saved-searches/{search_id}", response_model=SavedSearchOutput)
+    @router.put(
+        "/saved-searches/{search_id}",
+        response_model=SavedSearchOutput,
+        responses=may_refuse(SearchTitleTaken),
+    )
     async def change(
         request: Request, search_id: UUID, body: SavedSearchInput, expected: Expected
     ) -> Response:

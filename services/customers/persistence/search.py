@@ -71,7 +71,7 @@ async def prepare(connection: AsyncConnection, wanted: CustomerFilter) -> Query 
         building.add("NOT classifications && CAST(:lacking AS int[])", lacking=lacking)
     _add_start(building, wanted)
     _add_turnover(building, wanted)
-    _add_documents(building, wanted)
+    await _add_documents(connection, building, wanted)
     if wanted.fragment:
         await _add_fragment(connection, building, wanted.fragment)
     restricts = CUSTOMER_STATUS in wanted.having or STATUS_GROUP in wanted.having
@@ -257,11 +257,13 @@ def _add_turnover(building: _Building, wanted: CustomerFilter) -> None:
         building.add(f"{amount} <= :turnover_most", **values, turnover_most=turnover.most)
 
 
-def _add_documents(building: _Building, wanted: CustomerFilter) -> None:
+async def _add_documents(
+    connection: AsyncConnection, building: _Building, wanted: CustomerFilter
+) -> None:
     documents = wanted.documents
     if documents is None:
         return
-    conditions = ["document.customer_id = customer.customer_id", "NOT document.voided"]
+    conditions = ["NOT document.voided"]
     values: dict[str, Any] = {}
     for column, sign, name, value in (
         ("kind", "=", "documents_kind", documents.kind),
@@ -271,21 +273,37 @@ def _add_documents(building: _Building, wanted: CustomerFilter) -> None:
         if value is not None:
             conditions.append(f"document.{column} {sign} :{name}")
             values[name] = value
-    some = f"SELECT FROM erp_document AS document WHERE {' AND '.join(conditions)}"
+    some = f"FROM erp_document AS document WHERE {' AND '.join(conditions)}"
+    of_one = f"SELECT {some} AND document.customer_id = customer.customer_id"
 
-    def add_more_than(number: int, *, negated: bool) -> None:
-        # For one it is a join, which the planner does the better way round; for several, a probe
-        # of each customer that goes no further than it must.
-        past = f"EXISTS ({some} OFFSET {number})" if number else f"EXISTS ({some})"
-        building.add(f"NOT {past}" if negated else past, **values)
+    async def add_more_than(number: int, *, negated: bool) -> None:
+        sign = "NOT " if negated else ""
+        if number == 0:
+            # A join, which the planner does the better way round.
+            building.add(f"{sign}EXISTS ({of_one})", **values)
+            return
+        result = await connection.execute(
+            text(
+                f"SELECT customer_id {some} GROUP BY customer_id HAVING count(*) > :number "
+                "LIMIT :limit"
+            ),
+            {**values, "number": number, "limit": FEW_HITS + 1},
+        )
+        # As with fragments: few are named, and where they are many, each row is asked.
+        hits = list(result.scalars())
+        if len(hits) > FEW_HITS:
+            building.add(f"{sign}EXISTS ({of_one} OFFSET {number})", **values)
+        else:
+            name = "documents_over" if negated else "documents_enough"
+            building.add(f"{sign}customer_id = ANY(CAST(:{name} AS uuid[]))", **{name: hits})
 
     at_least = documents.at_least
     if at_least is None and documents.at_most is None:
         at_least = 1
     if at_least:
-        add_more_than(at_least - 1, negated=False)
+        await add_more_than(at_least - 1, negated=False)
     if documents.at_most is not None:
-        add_more_than(documents.at_most, negated=True)
+        await add_more_than(documents.at_most, negated=True)
 
 
 async def _add_fragment(connection: AsyncConnection, building: _Building, fragment: str) -> None:

@@ -8,8 +8,10 @@ from fastapi.responses import StreamingResponse
 
 from services.mailing.api.shapes import CountsShown, Member, Removed, SegmentBody, SegmentShown
 from services.mailing.domain.channels import Channel, Purpose
+from services.mailing.domain.refusals import BanNotConfigured, ConsentNotFresh
 from services.mailing.handlers import keep_segments
 from services.mailing.handlers.export_recipients import Export, Format, export_recipients
+from shared.chassis.http.description import may_refuse, streams
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of
 from shared.chassis.http.writes import Answer, Expected, etag, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -99,7 +101,11 @@ def segments_router(units: UnitOfWorkFactory, *, limit_seconds: float) -> APIRou
         items = [Member.model_validate(row, from_attributes=True) for row in rows]
         return page_of(items, limit, lambda one: (str(one.contact_id),))
 
-    @router.get("/{segment_id}/recipients", response_class=StreamingResponse)
+    @router.get(
+        "/{segment_id}/recipients",
+        response_class=StreamingResponse,
+        responses=streams(*MEDIA.values()) | may_refuse(BanNotConfigured, ConsentNotFresh),
+    )
     async def recipients(
         segment_id: UUID, channel: Channel, purpose: Purpose, format: Format = "csv"
     ) -> StreamingResponse:

@@ -49,7 +49,7 @@ class Redrive(BaseModel):
 
     seqs: Annotated[list[int], Field(max_length=1000)] | None = None
     reason: str | None = None
-    all: bool = False
+    all: bool = Field(default=False, examples=[True])
 
     @model_validator(mode="after")
     def _something(self) -> "Redrive":

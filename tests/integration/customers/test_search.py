@@ -158,9 +158,11 @@ async def test_relationship_and_turnover_are_searched(
 
 
 @pytest.mark.requirement("VF-15", "LS-07")
+@pytest.mark.parametrize("few", [0, 2000])
 async def test_customers_are_searched_by_their_documents(
-    customers: Service, api: httpx.AsyncClient
+    customers: Service, api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
+    monkeypatch.setattr(store, "FEW_HITS", few)
     await send(
         customers,
         [
