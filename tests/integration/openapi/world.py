@@ -52,9 +52,10 @@ class World:
         """Make what the path asks about, for deletions may have taken it away."""
         if "{number}" in path:
             name = path.split("/")[2]
-            parent = {"parent": 1} if name == "tracking-values" else {}
-            value = await made(self.api, f"/v1/{name}", title=str(uuid4()), **parent)
-            self.ids[name].append(str(value["number"]))
+            inside = {}
+            if name == "tracking-values":
+                inside["parent"] = await self._value("tracking-objects")
+            self.ids[name].append(str(await self._value(name, **inside)))
         elif path.startswith(("/v1/customers/{", "/v1/contacts")):
             one = await made(self.api, "/v1/customers", name="Firm")
             person = await contact_at(self.api, one, "Aino")
@@ -79,11 +80,15 @@ class World:
         elif path.startswith(("/v1/bans", "/v1/hand-offs", "/v1/reachability")):
             await self._mailed()
 
+    async def _value(self, name: str, **fields: int) -> int:
+        return int((await made(self.api, f"/v1/{name}", title=str(uuid4()), **fields))["number"])
+
     async def _operation(self) -> None:
-        one = await made(self.api, "/v1/customers", name="Changed")
+        name = str(uuid4())
+        one = await made(self.api, "/v1/customers", name=name)
         change = {
-            "filter": {"fragment": "Changed"},
-            "put": {"customer_type": [1 + len(self.ids["operations"]) % 2]},
+            "filter": {"fragment": name},
+            "put": {"customer_type": [await self._value("customer-types")]},
         }
         answer = await self.api.post("/v1/customer-changes", json=change)
         assert one["customer_id"] in answer.json()["first"], answer.text
@@ -143,7 +148,6 @@ async def _fill(world: World, customers: Service) -> None:
     )
     broken = event("customer-saved", {"erp_ref": 1})
     await send(customers, [broken])
-    await made(world.api, "/v1/tracking-objects", title="Region")
     for title in ("One", "Two"):
         await made(world.api, "/v1/categories", title=title)
     world.ids["parked-messages"] = ["1", "2"]
