@@ -172,10 +172,6 @@ async def _answered(world: World, case: Case) -> None:
         ],
     )
     answer = await world.api.send(request)
-    if os.environ.get("LOGIT"):
-        open("/tmp/log.txt", "a").write(
-            f"{request.method} {case.operation.path} {answer.status_code} {answer.json().get('slug') if answer.status_code >= 400 else ''}\n"
-        )
     said = f"{request.method} {request.url} {request.content[:1000]!r}: {answer.text[:1000]}"
     assert answer.status_code < 500 or _is_closed(answer), said
     case.validate_response(answer, checks=CHECKS)
