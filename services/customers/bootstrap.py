@@ -15,6 +15,7 @@ from services.customers.api.profiles import profiles_router
 from services.customers.api.register import register_router
 from services.customers.api.reports import reports_router
 from services.customers.api.search import search_router
+from services.customers.api.tags import TAGS
 from services.customers.handlers.complete_customers import complete_customers
 from services.customers.handlers.install_defaults import install_defaults
 from services.customers.handlers.save_customer import Here
@@ -106,4 +107,5 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         fleeting=FLEETING,
         prepare=prepare,
         jobs=jobs,
+        tags=TAGS,
     )

@@ -72,4 +72,8 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         prepare=lambda: warn_of_not_told(units),
         loops=[("consent-probe", probing(units)), ("ban-fence", fencing(units))],
         checks={"consent": consent_problem},
+        tags={
+            "segments": "Groups of contacts by rules, their counts, members and recipients.",
+            "consent": "The gate: hand-offs, bans, reachability, and how fresh the news is.",
+        },
     )

@@ -17,11 +17,12 @@ from services.customers.api.shapes import (
     RelationshipStartInput,
     customer_output,
 )
-from services.customers.handlers.change_bans import SetBans, ban_customer
+from services.customers.handlers.change_bans import BanNotConfigured, SetBans, ban_customer
 from services.customers.handlers.delete_customer import delete_customer
 from services.customers.handlers.live import live_customer
 from services.customers.handlers.pick_contacts import DocumentPurpose, gaps, pick_contacts
 from services.customers.handlers.save_customer import (
+    CustomerKeyTaken,
     Here,
     SaveCustomer,
     SetRelationshipStart,
@@ -30,6 +31,7 @@ from services.customers.handlers.save_customer import (
     set_relationship_start,
 )
 from services.customers.persistence import customers as store
+from shared.chassis.http.description import may_refuse
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of
 from shared.chassis.http.writes import Answer, Expected, etag, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -64,7 +66,12 @@ def customers_router(units: UnitOfWorkFactory, here: Here) -> APIRouter:
             headers["Location"] = f"/v1/customers/{customer_id}"
         return Answer(body, status, headers)
 
-    @router.post("", status_code=201, response_model=CustomerOutput)
+    @router.post(
+        "",
+        status_code=201,
+        response_model=CustomerOutput,
+        responses=may_refuse(CustomerKeyTaken),
+    )
     async def create(request: Request, body: CustomerInput) -> Response:
         """Create a customer. ERP documents that wait for it are applied."""
 
@@ -95,7 +102,11 @@ def customers_router(units: UnitOfWorkFactory, here: Here) -> APIRouter:
         response.headers["ETag"] = etag(body.version)
         return body
 
-    @router.put("/{customer_id}", response_model=CustomerOutput)
+    @router.put(
+        "/{customer_id}",
+        response_model=CustomerOutput,
+        responses=may_refuse(CustomerKeyTaken),
+    )
     async def change(
         request: Request, customer_id: UUID, body: CustomerChange, expected: Expected
     ) -> Response:
@@ -130,7 +141,12 @@ def customers_router(units: UnitOfWorkFactory, here: Here) -> APIRouter:
 
         return await write(request, units, work)
 
-    @router.put("/{customer_id}/bans", status_code=202, response_model=BansAnswer)
+    @router.put(
+        "/{customer_id}/bans",
+        status_code=202,
+        response_model=BansAnswer,
+        responses=may_refuse(BanNotConfigured),
+    )
     async def set_bans(request: Request, customer_id: UUID, body: BansInput) -> Response:
         """Ban or free all contacts of the customer, in that role."""
 

@@ -16,6 +16,7 @@ from services.customers.api.shapes import (
     customer_output,
 )
 from services.customers.handlers.restore_records import (
+    RestoreConflict,
     RestoreCustomer,
     RestoreNotActivated,
     restore_contact,
@@ -25,6 +26,7 @@ from services.customers.handlers.save_customer import Here
 from services.customers.persistence import deleted as store
 from services.customers.persistence.contacts import fetch_contacts
 from services.customers.persistence.customers import fetch_customers, fetch_references
+from shared.chassis.http.description import may_refuse
 from shared.chassis.http.paging import BadCursor, Cursor, Limit, Page, page_of, read_cursor
 from shared.chassis.http.writes import Answer, etag, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -88,7 +90,12 @@ def deleted_router(units: UnitOfWorkFactory, here: Here, *, enabled: bool) -> AP
         if not enabled:
             raise RestoreNotActivated("Deleted records are not shown or restored here.")
 
-    router = APIRouter(prefix="/v1", tags=["deleted"], dependencies=[Depends(activated)])
+    router = APIRouter(
+        prefix="/v1",
+        tags=["deleted"],
+        dependencies=[Depends(activated)],
+        responses=may_refuse(RestoreNotActivated),
+    )
 
     @router.get("/deleted-customers")
     async def list_customers(cursor: Cursor = None, limit: Limit = 50) -> Page[DeletedCustomer]:
@@ -98,7 +105,11 @@ def deleted_router(units: UnitOfWorkFactory, here: Here, *, enabled: bool) -> AP
         items = [DeletedCustomer(**row._mapping) for row in rows]
         return page_of(items, limit, lambda one: (one.deleted_at.isoformat(), str(one.customer_id)))
 
-    @router.post("/deleted-customers/{customer_id}/restore", response_model=CustomerOutput)
+    @router.post(
+        "/deleted-customers/{customer_id}/restore",
+        response_model=CustomerOutput,
+        responses=may_refuse(RestoreConflict),
+    )
     async def bring_back_customer(
         request: Request, customer_id: UUID, body: RestoreInput | None = None
     ) -> Response:

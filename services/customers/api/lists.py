@@ -20,14 +20,19 @@ from services.customers.domain.lists import (
 from services.customers.handlers.delete_list_value import delete_value
 from services.customers.handlers.save_list_settings import list_called, set_list_settings
 from services.customers.handlers.save_list_value import (
+    DefaultNeeded,
+    NumberTaken,
     SaveListValue,
+    TitleTaken,
     ValueNotFound,
     change_value,
     create_value,
 )
+from services.customers.handlers.value_use import SecondValue, ValueInUse
 from services.customers.persistence import lists as store
 from services.customers.persistence.holders import CUSTOMERS, count_usage, holders_of
 from services.customers.persistence.list_settings import list_settings
+from shared.chassis.http.description import may_refuse
 from shared.chassis.http.writes import Answer, Expected, etag, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
@@ -110,7 +115,7 @@ def _fact_fields(facts: dict[str, Fact]) -> dict[str, Any]:
 
 def _input_model(definition: ListDefinition) -> type[Input]:
     fields: dict[str, Any] = {
-        "title": (Required, ...),
+        "title": (Annotated[Required, Field(examples=["A title"])], ...),
         "titles": (
             dict[Literal["fi", "sv", "hu", "en"], Required],
             Field(default_factory=dict, description="translations of the title"),
@@ -317,7 +322,12 @@ def _list_router(definition: ListDefinition, units: UnitOfWorkFactory) -> APIRou
         response.headers["ETag"] = etag(row.version)
         return output(row, language)
 
-    @router.post("", status_code=201, response_model=ValueOutput)
+    @router.post(
+        "",
+        status_code=201,
+        response_model=ValueOutput,
+        responses=may_refuse(NumberTaken, TitleTaken, DefaultNeeded),
+    )
     async def create(request: Request, body: NewValue) -> Response:
         """Add a value."""
 
@@ -326,7 +336,11 @@ def _list_router(definition: ListDefinition, units: UnitOfWorkFactory) -> APIRou
 
         return await write(request, units, work)
 
-    @router.put("/{number}", response_model=ValueOutput)
+    @router.put(
+        "/{number}",
+        response_model=ValueOutput,
+        responses=may_refuse(TitleTaken, DefaultNeeded, SecondValue, ValueInUse),
+    )
     async def change(
         request: Request,
         number: Number,
@@ -344,7 +358,11 @@ def _list_router(definition: ListDefinition, units: UnitOfWorkFactory) -> APIRou
 
         return await write(request, units, work)
 
-    @router.delete("/{number}", response_model=DeletionOutput)
+    @router.delete(
+        "/{number}",
+        response_model=DeletionOutput,
+        responses=may_refuse(ValueInUse, DefaultNeeded, TitleTaken),
+    )
     async def delete(
         request: Request,
         number: Number,

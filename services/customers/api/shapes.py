@@ -126,7 +126,7 @@ class CustomerChange(Input):
     and lists that are not named keep their values.
     """
 
-    name: Required
+    name: Required = Field(examples=["Kauppa Oy"])
     business_id: BusinessId | None = None
     email: Name | None = None
     phone: Name | None = None
@@ -223,7 +223,7 @@ class DeletedAnswer(BaseModel):
 class RelationshipStartInput(Input):
     """A start date set by hand; null lets the documents decide again."""
 
-    started_on: BoundedDay | None
+    started_on: BoundedDay | None = Field(examples=["2026-01-31"])
 
 
 class Place(Input):
@@ -240,9 +240,9 @@ class Place(Input):
 class ContactInput(Input):
     """A contact as a person describes it; `attributes` are the numbers that are ticked."""
 
-    first_name: Name = ""
-    last_name: Name = ""
-    email: Name | None = None
+    first_name: Name = Field(default="", examples=["Aino"])
+    last_name: Name = Field(default="", examples=["Virtanen"])
+    email: Name | None = Field(default=None, examples=["aino.virtanen@example.com"])
     mobile: Name | None = None
     phone: Name | None = None
     address: AddressShape = AddressShape()
@@ -312,7 +312,7 @@ def contact_output(row: Row[Any]) -> ContactOutput:
 class BansInput(Input):
     """Channels to ban (true) or to free (false); what is left out stays as it is."""
 
-    email: bool | None = None
+    email: bool | None = Field(default=None, examples=[True])
     sms: bool | None = None
     post: bool | None = None
 
@@ -329,7 +329,7 @@ class BansAnswer(BaseModel):
 class SettingInput(Input):
     """A setting's value: 1 or 2 for the switches, else an attribute number, or null for unset."""
 
-    value: Annotated[int, Field(ge=0, le=2**31 - 1)] | None
+    value: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = Field(examples=[1])
 
 
 class SettingOutput(BaseModel):

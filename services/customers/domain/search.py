@@ -132,6 +132,22 @@ def checked_comparisons(
 
 
 @dataclass(frozen=True, slots=True)
+class Documents:
+    """
+    How many valid documents of a kind, or of any (None), are dated in a period.
+
+    Where neither number is given, one suffices. At most 0 finds those who have none: "no invoice
+    since". A document without a date is in no period, but counts where none is given.
+    """
+
+    kind: str | None = None
+    since: date | None = None
+    until: date | None = None
+    at_least: int | None = None
+    at_most: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CustomerFilter:
     """
     What customers must match; everything given must hold.
@@ -150,6 +166,7 @@ class CustomerFilter:
     started_since: date | None = None
     started_until: date | None = None
     turnover: Turnover | None = None
+    documents: Documents | None = None
     city: str | None = None
     postal_code: str | None = None
     attribute_values: tuple[ValueFilter, ...] = ()

@@ -81,6 +81,7 @@ async def prepare(
     _add_start(building, wanted)
     _add_turnover(building, wanted)
     await add_lookups(connection, building, wanted)
+    await _add_documents(connection, building, wanted)
     if wanted.fragment:
         await _add_fragment(connection, building, wanted.fragment, deleted=deleted)
     restricts = CUSTOMER_STATUS in wanted.having or STATUS_GROUP in wanted.having
@@ -140,9 +141,11 @@ async def find_ids(connection: AsyncConnection, query: Query, *, limit: int) -> 
     return list(result.scalars())
 
 
-async def count_customers(connection: AsyncConnection, query: Query) -> int:
-    """Count the matches, up to one more than `COUNTED_AT_MOST`."""
-    return await _counted(connection, query, query.conditions)
+async def count_customers(
+    connection: AsyncConnection, query: Query, *, up_to: int = COUNTED_AT_MOST
+) -> int:
+    """Count the matches, up to one more than `up_to`."""
+    return await _counted(connection, query, query.conditions, up_to=up_to)
 
 
 async def count_hidden(connection: AsyncConnection, query: Query) -> int:
@@ -164,12 +167,21 @@ async def count_ended(connection: AsyncConnection, customer_ids: Collection[UUID
     return int(result.scalar_one())
 
 
-async def _counted(connection: AsyncConnection, query: Query, conditions: Collection[str]) -> int:
+async def _counted(
+    connection: AsyncConnection,
+    query: Query,
+    conditions: Collection[str],
+    *,
+    up_to: int = COUNTED_AT_MOST,
+) -> int:
+    # A sample is for those who want to know about how many; more than that is counted in full.
+    every = up_to > COUNTED_AT_MOST
+    where = " AND ".join(conditions) if every else query.counted(conditions)
     result = await connection.execute(
         text(
             f"""
-            SELECT count(*) FROM (SELECT 1 FROM customer WHERE {query.counted(conditions)}
-                                  LIMIT {COUNTED_AT_MOST + 1}) AS found
+            SELECT count(*) FROM (SELECT 1 FROM customer WHERE {where}
+                                  LIMIT {up_to + 1}) AS found
             """
         ),
         query.values,
@@ -270,6 +282,55 @@ def _add_turnover(building: Conditions, wanted: CustomerFilter) -> None:
         building.add(f"{amount} >= :turnover_least", **values, turnover_least=turnover.least)
     if turnover.most is not None:
         building.add(f"{amount} <= :turnover_most", **values, turnover_most=turnover.most)
+
+
+async def _add_documents(
+    connection: AsyncConnection, building: Conditions, wanted: CustomerFilter
+) -> None:
+    documents = wanted.documents
+    if documents is None:
+        return
+    conditions = ["NOT document.voided"]
+    values: dict[str, Any] = {}
+    for column, sign, name, value in (
+        ("kind", "=", "documents_kind", documents.kind),
+        ("document_date", ">=", "documents_since", documents.since),
+        ("document_date", "<=", "documents_until", documents.until),
+    ):
+        if value is not None:
+            conditions.append(f"document.{column} {sign} :{name}")
+            values[name] = value
+    some = f"FROM erp_document AS document WHERE {' AND '.join(conditions)}"
+    of_one = f"SELECT {some} AND document.customer_id = customer.customer_id"
+
+    async def add_more_than(number: int, *, negated: bool) -> None:
+        sign = "NOT " if negated else ""
+        if number == 0:
+            # A join, which the planner does the better way round.
+            building.add(f"{sign}EXISTS ({of_one})", **values)
+            return
+        result = await connection.execute(
+            text(
+                f"SELECT customer_id {some} GROUP BY customer_id HAVING count(*) > :number "
+                "LIMIT :limit"
+            ),
+            {**values, "number": number, "limit": FEW_HITS + 1},
+        )
+        # As with fragments: few are named, and where they are many, each row is asked.
+        hits = list(result.scalars())
+        if len(hits) > FEW_HITS:
+            building.add(f"{sign}EXISTS ({of_one} OFFSET {number})", **values)
+        else:
+            name = "documents_over" if negated else "documents_enough"
+            building.add(f"{sign}customer_id = ANY(CAST(:{name} AS uuid[]))", **{name: hits})
+
+    at_least = documents.at_least
+    if at_least is None and documents.at_most is None:
+        at_least = 1
+    if at_least:
+        await add_more_than(at_least - 1, negated=False)
+    if documents.at_most is not None:
+        await add_more_than(documents.at_most, negated=True)
 
 
 async def _add_fragment(

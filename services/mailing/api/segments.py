@@ -15,10 +15,12 @@ from services.mailing.api.shapes import (
     UnknownShown,
 )
 from services.mailing.domain.channels import Channel, Purpose
+from services.mailing.domain.refusals import BanNotConfigured, ConsentNotFresh
 from services.mailing.handlers import keep_segments
 from services.mailing.handlers.evaluate_rule import UnknownValue
 from services.mailing.handlers.export_recipients import Export, Format, export_recipients
 from services.mailing.persistence.segments import Segment
+from shared.chassis.http.description import may_refuse, streams
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of
 from shared.chassis.http.writes import Answer, Expected, etag, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -115,7 +117,11 @@ def segments_router(units: UnitOfWorkFactory, *, limit_seconds: float) -> APIRou
         page = page_of(items, limit, lambda one: (str(one.contact_id),))
         return Members(items=page.items, next=page.next, unknown_values=_unknown(found.unknown))
 
-    @router.get("/{segment_id}/recipients", response_class=StreamingResponse)
+    @router.get(
+        "/{segment_id}/recipients",
+        response_class=StreamingResponse,
+        responses=streams(*MEDIA.values()) | may_refuse(BanNotConfigured, ConsentNotFresh),
+    )
     async def recipients(
         segment_id: UUID, channel: Channel, purpose: Purpose, format: Format = "csv"
     ) -> StreamingResponse:

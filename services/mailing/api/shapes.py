@@ -31,8 +31,8 @@ class _Body(BaseModel):
 class SegmentBody(_Body):
     """A segment: its name and its rule."""
 
-    name: Name
-    rule: Rule
+    name: Name = Field(examples=["New customers"])
+    rule: Rule = Field(examples=[{"op": "has_attribute", "number": 1}])
 
 
 class UnknownShown(BaseModel):
@@ -89,7 +89,7 @@ class HandOffBody(_Body):
     contact_ids: list[UUID] = Field(min_length=1, max_length=500)
     channel: Channel
     purpose: Purpose
-    campaign: Name
+    campaign: Name = Field(examples=["spring"])
     customer_id: UUID | None = None
 
 
@@ -141,8 +141,8 @@ class BanBody(_Body):
     """An address to ban: e-mail, number in E.164, or street|postal code|city|country."""
 
     channel: Channel
-    address: AddressText
-    source: Name = Field(description="where the wish came from, such as unsubscribe-link")
+    address: AddressText = Field(examples=["aino.virtanen@example.com"])
+    source: Name = Field(description="where the wish came from", examples=["unsubscribe-link"])
 
 
 class BanAnswer(BaseModel):
