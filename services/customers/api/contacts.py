@@ -12,7 +12,12 @@ from services.customers.api.shapes import (
     DeletedAnswer,
     contact_output,
 )
-from services.customers.handlers.change_bans import BanNotConfigured, SetBans, ban_contact
+from services.customers.handlers.change_bans import (
+    BanNotConfigured,
+    CustomerNotFound,
+    SetBans,
+    ban_contact,
+)
 from services.customers.handlers.delete_contact import delete_contact
 from services.customers.handlers.live import live_contact
 from services.customers.handlers.save_contact import SaveContact, change_contact, create_contact
@@ -50,7 +55,12 @@ def contacts_router(units: UnitOfWorkFactory, *, region: str) -> APIRouter:
             headers["Location"] = f"/v1/contacts/{contact_id}"
         return Answer(body, status, headers)
 
-    @router.post("", status_code=201, response_model=ContactOutput)
+    @router.post(
+        "",
+        status_code=201,
+        response_model=ContactOutput,
+        responses=may_refuse(CustomerNotFound),
+    )
     async def create(request: Request, body: ContactInput) -> Response:
         """Create a contact at its customers."""
 

@@ -140,13 +140,17 @@ def _bounds(schema: Json, of: str) -> str:
 
 
 def _range(schema: Json) -> str:
-    least = schema.get("minimum", schema.get("exclusiveMinimum"))
-    most = schema.get("maximum", schema.get("exclusiveMaximum"))
-    if least is not None and most is not None:
-        return f" from {least} to {most}"
-    if least is not None:
-        return f" from {least} up"
-    return "" if most is None else f" up to {most}"
+    said = (
+        f" {word} {schema[key]:.16g}"
+        for key, word in (
+            ("minimum", "from"),
+            ("exclusiveMinimum", "above"),
+            ("maximum", "to"),
+            ("exclusiveMaximum", "below"),
+        )
+        if key in schema
+    )
+    return "".join(said)
 
 
 def schema_at(

@@ -295,7 +295,7 @@ async def test_each_field_at_fault_is_told_what_it_takes(edge: Edge) -> None:
     assert slug(answer, 422) == "invalid_request"
     told = {one["field"]: one["remedy"] for one in answer.json()["errors"]}
     assert told == {
-        "body.seqs.0": "Send a whole number.",
+        "body.seqs.0": "Send a whole number from 0 below 9007199254740992.",
         "body.all": "Send true or false.",
         "body.when": "Leave when out: this takes an object with the fields: seqs, reason, all.",
     }
@@ -304,11 +304,19 @@ async def test_each_field_at_fault_is_told_what_it_takes(edge: Edge) -> None:
     )
     assert {one["field"]: one["remedy"] for one in listed.json()["errors"]} == {
         "query.limit": "Send a whole number from 1 to 500.",
-        "query.reason": "Send text of at most 200 characters or null.",
+        "query.reason": "Send text of at most 200 characters that matches ^[^\\x00]*$ or null.",
     }
     missing = await edge.client.post("/v1/things", json={})
     (error,) = missing.json()["errors"]
     assert (error["field"], error["remedy"]) == ("body.id", "Send text.")
+
+
+async def test_what_the_database_cannot_hold_is_refused_and_not_our_fault(edge: Edge) -> None:
+    redrive = "/v1/inboxes/things/redrive"
+    for body in ({"seqs": [2**53]}, {"seqs": [-1]}, {"reason": "\x00"}, {"reason": "x" * 201}):
+        assert slug(await edge.client.post(redrive, json=body), 422) == "invalid_request"
+    listed = await edge.client.get("/v1/inboxes/things/parked-messages", params={"reason": "\x00"})
+    assert slug(listed, 422) == "invalid_request"
 
 
 async def test_the_api_is_described_without_a_page_that_needs_the_internet(edge: Edge) -> None:
