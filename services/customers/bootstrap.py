@@ -10,6 +10,7 @@ from services.customers.api.deleted import deleted_router
 from services.customers.api.erp_events import erp_router
 from services.customers.api.history import history_router
 from services.customers.api.lists import lists_routers
+from services.customers.api.merges import merges_router
 from services.customers.api.operations import operations_router
 from services.customers.api.profiles import profiles_router
 from services.customers.api.register import register_router
@@ -80,6 +81,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             *lists_routers(units),
             reports_router(units),
             operations_router(units, here),
+            merges_router(units),
             profiles_router(units),
             history_router(units),
             deleted_router(units, here, enabled=settings.restore_enabled),

@@ -61,6 +61,9 @@ class CustomerDeleted(Contract):
 
     customer_id: UUID
     version: Version
+    merged_into: UUID | None = Field(
+        default=None, description="the customer that has taken its place, contacts and documents"
+    )
 
 
 class Role(Contract):
@@ -98,6 +101,9 @@ class ContactDeleted(Contract):
 
     contact_id: UUID
     version: Version
+    merged_into: UUID | None = Field(
+        default=None, description="the contact that has taken its place"
+    )
 
 
 class ClassificationSaved(Contract):

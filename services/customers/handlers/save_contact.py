@@ -15,10 +15,10 @@ from services.customers.handlers.change_bans import (
     change_attributes,
     tell_contact_bans,
 )
-from services.customers.handlers.live import live_customer, locked_contact
+from services.customers.handlers.live import Rows, live_customer, locked_contact
 from services.customers.handlers.tell_records import tell_contacts
 from services.customers.persistence import contacts as store
-from services.customers.persistence.customers import fetch_customers
+from services.customers.persistence.customers import keep_customers
 from services.customers.persistence.lists import find_values
 from services.customers.persistence.register import fetch_settings, known_attributes
 from shared.chassis.errors import InvalidField
@@ -46,7 +46,7 @@ async def create_contact(command: SaveContact, uow: UnitOfWork, *, region: str) 
     """Create a contact at its customers; return its id."""
     categories = await _categories(command, uow)
     settings = await _checked(command, uow)
-    await _check_places(command, uow, present=())
+    _refuse_deleted(await _named_customers(command, uow), command, present=())
     contact_id = new_id()
     await store.insert_contacts(uow.connection, [_row(contact_id, command, region)], now=uow.now)
     await store.place_contacts(
@@ -68,8 +68,9 @@ async def change_contact(
     """Replace a contact's fields if it is still at the expected version; its bans follow it."""
     categories = await _categories(command, uow)
     settings = await _checked(command, uow)
+    named = await _named_customers(command, uow)
     row = await locked_contact(contact_id, expected, uow)
-    await _check_places(command, uow, present=row.customer_ids or ())
+    _refuse_deleted(named, command, present=row.customer_ids or ())
     attributes = set(row.attributes)
     changed = await store.update_contacts(
         uow.connection, [_row(contact_id, command, region)], now=uow.now
@@ -144,14 +145,16 @@ async def _categorise(
     )
 
 
-async def _check_places(
-    command: SaveContact, uow: UnitOfWork, *, present: Collection[UUID]
-) -> None:
+async def _named_customers(command: SaveContact, uow: UnitOfWork) -> Rows:
+    """Return the customers named, kept from being merged; they are locked before contacts are."""
+    return await keep_customers(uow.connection, [one for one, _ in command.customers])
+
+
+def _refuse_deleted(named: Rows, command: SaveContact, *, present: Collection[UUID]) -> None:
     """Refuse places at customers that are not live, but for those the contact has already."""
-    fresh = [one for one, _ in command.customers if one not in present]
-    found = await fetch_customers(uow.connection, fresh)
-    for customer_id in fresh:
-        live_customer(found, customer_id)
+    for customer_id, _ in command.customers:
+        if customer_id not in present:
+            live_customer(named, customer_id)
 
 
 def _row(contact_id: UUID, command: SaveContact, region: str) -> dict[str, object]:

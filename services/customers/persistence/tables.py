@@ -27,6 +27,7 @@ from shared.chassis.tables import NAMING, add_chassis_tables, moment
 
 LIVE = text("deleted_at IS NULL")
 DELETED = text("deleted_at IS NOT NULL")
+MERGED = text("merged_into IS NOT NULL")
 
 # Indexes with an operator class, which the declaration of a table cannot name and compare; those of
 # trigrams are missing where the server has no pg_trgm.
@@ -69,6 +70,8 @@ Table(
     moment("created_at", nullable=False),
     moment("updated_at", nullable=False),
     moment("deleted_at"),
+    # Who has taken its place; there is somebody living at the end of such a chain, or nobody.
+    Column("merged_into", ForeignKey("customer.customer_id")),
     # What a fragment is searched in; contacts have a text of their own.
     Column(
         "search_text",
@@ -94,7 +97,12 @@ Table(
     Index("ix_customer_deleted", "deleted_at", "customer_id", postgresql_where=DELETED),
     # A series passes over the numbers of deleted customers, so that they can come back (LS-A9).
     Index("ix_customer_deleted_number", "number", postgresql_where=DELETED),
+    Index("ix_customer_merged_into", "merged_into", postgresql_where=MERGED),
+    # What names a merged customer reaches its survivor.
+    Index("ix_customer_merged_number", "number", postgresql_where=MERGED),
+    Index("ix_customer_merged_business_id", "business_id", postgresql_where=MERGED),
     CheckConstraint("(started_on IS NULL) = (start_source IS NULL)", name="start_has_source"),
+    CheckConstraint("merged_into IS NULL OR deleted_at IS NOT NULL", name="merged_is_deleted"),
 )
 Table(
     "customer_reference",
@@ -127,6 +135,7 @@ Table(
     moment("created_at", nullable=False),
     moment("updated_at", nullable=False),
     moment("deleted_at"),
+    Column("merged_into", ForeignKey("contact.contact_id")),
     Column(
         "search_text",
         Text,
@@ -143,6 +152,8 @@ Table(
     Index("ix_contact_email", "email"),
     Index("ix_contact_mobile", "mobile"),
     Index("ix_contact_deleted", "deleted_at", "contact_id", postgresql_where=DELETED),
+    Index("ix_contact_merged_into", "merged_into", postgresql_where=MERGED),
+    CheckConstraint("merged_into IS NULL OR deleted_at IS NOT NULL", name="merged_is_deleted"),
 )
 Table(
     "contact_reference",
@@ -265,6 +276,8 @@ Table(
     Column("order_id", Text),
     Column("invoice_id", Text),
     Column("lines", JSONB),
+    # Whose id is in the hash, where a merge has moved the document since.
+    Column("hashed_for", UUID(as_uuid=True)),
     # The documents of one customer in the order of recording: the first is at the front.
     Index("ix_erp_document_first", "customer_id", "kind", "recorded_at", "document_date"),
     # Which credit notes name this invoice?
@@ -297,6 +310,17 @@ Table(
     Column("customers", Integer, nullable=False),
     Column("deleted", Integer, nullable=False),
     Column("undoes", ForeignKey("operation.operation_id"), unique=True),
+)
+# Which documents an operation moved from whom to whom, so that undoing it moves them back.
+Table(
+    "moved_document",
+    metadata,
+    Column("operation_id", UUID(as_uuid=True), primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("document_id", Text, primary_key=True),
+    Column("moved_from", UUID(as_uuid=True), nullable=False),
+    Column("moved_to", UUID(as_uuid=True), nullable=False),
 )
 Table(
     "saved_search",
