@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from services.customers.api.contacts import contacts_router
 from services.customers.api.customers import customers_router
 from services.customers.api.deleted import deleted_router
+from services.customers.api.duplicates import duplicates_router
 from services.customers.api.erp_events import erp_router
 from services.customers.api.history import history_router
 from services.customers.api.lists import lists_routers
@@ -82,6 +83,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             reports_router(units),
             operations_router(units, here),
             merges_router(units),
+            duplicates_router(units),
             profiles_router(units),
             history_router(units),
             deleted_router(units, here, enabled=settings.restore_enabled),

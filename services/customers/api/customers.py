@@ -1,10 +1,12 @@
 """Routes of customers and of since when the relationship lasts."""
 
+from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
+from services.customers.api.duplicates import DuplicateOutput, duplicates_output
 from services.customers.api.shapes import (
     AddresseeOutput,
     BansAnswer,
@@ -19,6 +21,7 @@ from services.customers.api.shapes import (
 )
 from services.customers.handlers.change_bans import SetBans, ban_customer
 from services.customers.handlers.delete_customer import delete_customer
+from services.customers.handlers.find_duplicates import duplicates_of
 from services.customers.handlers.live import live_customer
 from services.customers.handlers.pick_contacts import DocumentPurpose, gaps, pick_contacts
 from services.customers.handlers.save_customer import (
@@ -33,6 +36,12 @@ from services.customers.persistence import customers as store
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of
 from shared.chassis.http.writes import Answer, Expected, etag, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
+
+
+class CustomerCreated(CustomerOutput):
+    """A customer as it was created, and who may be the same: the creation refuses none."""
+
+    possible_duplicates: list[DuplicateOutput]
 
 
 def _command(body: CustomerInput | CustomerChange, *, number: str | None = None) -> SaveCustomer:
@@ -62,13 +71,18 @@ def customers_router(units: UnitOfWorkFactory, here: Here) -> APIRouter:
             headers["Location"] = f"/v1/customers/{customer_id}"
         return Answer(body, status, headers)
 
-    @router.post("", status_code=201, response_model=CustomerOutput)
+    @router.post("", status_code=201, response_model=CustomerCreated)
     async def create(request: Request, body: CustomerInput) -> Response:
         """Create a customer. ERP documents that wait for it are applied."""
 
         async def work(unit: UnitOfWork) -> Answer:
             customer_id = await create_customer(_command(body, number=body.number), unit, here)
-            return await answer(customer_id, unit, 201)
+            created = await answer(customer_id, unit, 201)
+            found = await duplicates_of(unit.connection, "customer", customer_id)
+            told = CustomerCreated(
+                **created.body.model_dump(), possible_duplicates=duplicates_output(found)
+            )
+            return replace(created, body=told)
 
         return await write(request, units, work)
 

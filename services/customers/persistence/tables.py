@@ -82,6 +82,28 @@ Table(
             persisted=True,
         ),
     ),
+    # What duplicates are found by.
+    Column("name_key", Text, Computed("folded_name(name)", persisted=True)),
+    Column("business_key", Text, Computed("business_key(business_id)", persisted=True)),
+    Index("ix_customer_same_name", "name_key", "customer_id", postgresql_where=LIVE),
+    Index(
+        "ix_customer_same_business_id",
+        "business_key",
+        "customer_id",
+        postgresql_where=text("merged_into IS NULL AND business_key IS NOT NULL"),
+    ),
+    Index(
+        "ix_customer_same_email",
+        "email",
+        "customer_id",
+        postgresql_where=text("deleted_at IS NULL AND email IS NOT NULL"),
+    ),
+    Index(
+        "ix_customer_same_phone",
+        "phone",
+        "customer_id",
+        postgresql_where=text("deleted_at IS NULL AND phone IS NOT NULL"),
+    ),
     # Live rows own the unique keys. Documents may name their customer by either of these.
     Index("ix_customer_number", "number", unique=True, postgresql_where=LIVE),
     Index("ix_customer_business_id", "business_id", unique=True, postgresql_where=LIVE),
@@ -144,6 +166,23 @@ Table(
             "coalesce(mobile, '') || E'\\n' || coalesce(phone, ''))",
             persisted=True,
         ),
+    ),
+    Column(
+        "name_key", Text, Computed("folded_name(first_name || ' ' || last_name)", persisted=True)
+    ),
+    Index(
+        "ix_contact_same_email",
+        "email",
+        "name_key",
+        "contact_id",
+        postgresql_where=text("deleted_at IS NULL AND email IS NOT NULL"),
+    ),
+    Index(
+        "ix_contact_same_mobile",
+        "mobile",
+        "name_key",
+        "contact_id",
+        postgresql_where=text("deleted_at IS NULL AND mobile IS NOT NULL"),
     ),
     # Who has this attribute? Asked when a ban setting moves to another number.
     Index("ix_contact_attributes", "attributes", postgresql_using="gin"),
@@ -321,6 +360,17 @@ Table(
     Column("document_id", Text, primary_key=True),
     Column("moved_from", UUID(as_uuid=True), nullable=False),
     Column("moved_to", UUID(as_uuid=True), nullable=False),
+)
+# Pairs that a person has found to be different.
+Table(
+    "dismissed_duplicate",
+    metadata,
+    Column("record", Text, primary_key=True),
+    Column("one", UUID(as_uuid=True), primary_key=True),
+    Column("other", UUID(as_uuid=True), primary_key=True),
+    moment("at", nullable=False),
+    Column("actor", Text),
+    CheckConstraint("one < other", name="in_order"),
 )
 Table(
     "saved_search",
