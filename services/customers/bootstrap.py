@@ -7,9 +7,11 @@ from zoneinfo import ZoneInfo
 from services.customers.api.contacts import contacts_router
 from services.customers.api.customers import customers_router
 from services.customers.api.deleted import deleted_router
+from services.customers.api.duplicates import duplicates_router
 from services.customers.api.erp_events import erp_router
 from services.customers.api.history import history_router
 from services.customers.api.lists import lists_routers
+from services.customers.api.merges import merges_router
 from services.customers.api.operations import operation_kinds, operations_router
 from services.customers.api.profiles import profiles_router
 from services.customers.api.register import register_router
@@ -96,6 +98,8 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             *lists_routers(units),
             reports_router(units),
             operations_router(units, here, jobs),
+            merges_router(units),
+            duplicates_router(units),
             profiles_router(units),
             history_router(units),
             deleted_router(units, here, enabled=settings.restore_enabled),

@@ -72,6 +72,9 @@ class CustomerDeleted(Contract):
 
     customer_id: UUID
     version: Version
+    merged_into: UUID | None = Field(
+        default=None, description="the customer that has taken its place, contacts and documents"
+    )
 
 
 class Role(Contract):
@@ -111,6 +114,9 @@ class ContactDeleted(Contract):
 
     contact_id: UUID
     version: Version
+    merged_into: UUID | None = Field(
+        default=None, description="the contact that has taken its place"
+    )
 
 
 class ClassificationSaved(Contract):

@@ -1,10 +1,12 @@
 """Routes of customers and of since when the relationship lasts."""
 
+from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
+from services.customers.api.duplicates import DuplicateOutput, duplicates_output
 from services.customers.api.shapes import (
     AddresseeOutput,
     BansAnswer,
@@ -19,6 +21,7 @@ from services.customers.api.shapes import (
 )
 from services.customers.handlers.change_bans import BanNotConfigured, SetBans, ban_customer
 from services.customers.handlers.delete_customer import delete_customer
+from services.customers.handlers.find_duplicates import duplicates_of
 from services.customers.handlers.live import live_customer
 from services.customers.handlers.pick_contacts import DocumentPurpose, gaps, pick_contacts
 from services.customers.handlers.save_customer import (
@@ -35,6 +38,12 @@ from shared.chassis.http.description import may_refuse
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of
 from shared.chassis.http.writes import Answer, Expected, etag, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
+
+
+class CustomerCreated(CustomerOutput):
+    """A customer as it was created, and who may be the same: the creation refuses none."""
+
+    possible_duplicates: list[DuplicateOutput]
 
 
 def _command(body: CustomerInput | CustomerChange, *, number: str | None = None) -> SaveCustomer:
@@ -69,7 +78,7 @@ def customers_router(units: UnitOfWorkFactory, here: Here) -> APIRouter:
     @router.post(
         "",
         status_code=201,
-        response_model=CustomerOutput,
+        response_model=CustomerCreated,
         responses=may_refuse(CustomerKeyTaken),
     )
     async def create(request: Request, body: CustomerInput) -> Response:
@@ -77,7 +86,12 @@ def customers_router(units: UnitOfWorkFactory, here: Here) -> APIRouter:
 
         async def work(unit: UnitOfWork) -> Answer:
             customer_id = await create_customer(_command(body, number=body.number), unit, here)
-            return await answer(customer_id, unit, 201)
+            created = await answer(customer_id, unit, 201)
+            found = await duplicates_of(unit.connection, "customer", customer_id)
+            told = CustomerCreated(
+                **created.body.model_dump(), possible_duplicates=duplicates_output(found)
+            )
+            return replace(created, body=told)
 
         return await write(request, units, work)
 

@@ -15,6 +15,7 @@ from services.customers.api.shapes import (
     contact_output,
     customer_output,
 )
+from services.customers.handlers.merge_records import merge_deleted_customer
 from services.customers.handlers.restore_records import (
     RestoreConflict,
     RestoreCustomer,
@@ -62,6 +63,11 @@ class RestoreInput(Input):
     )
     business_id: Required | None = Field(
         default=None, description="another one, or null for none; left out: the one it had"
+    )
+
+    merge_into: UUID | None = Field(
+        default=None,
+        description="restore nothing; merge the deleted customer into this live one instead",
     )
 
     def to_command(self) -> RestoreCustomer:
@@ -113,14 +119,23 @@ def deleted_router(units: UnitOfWorkFactory, here: Here, *, enabled: bool) -> AP
     async def bring_back_customer(
         request: Request, customer_id: UUID, body: RestoreInput | None = None
     ) -> Response:
-        """Restore a customer; a key that a live one owns by now is a conflict with its choices."""
+        """
+        Restore a customer; a key that a live one owns by now is a conflict with its choices.
+
+        With `merge_into` it answers with the live customer that the deleted one was merged into.
+        """
 
         async def work(unit: UnitOfWork) -> Answer:
-            command = (body or RestoreInput()).to_command()
-            await restore_customer(customer_id, command, unit, countries=here.countries)
-            rows = await fetch_customers(unit.connection, [customer_id])
-            references = await fetch_references(unit.connection, [customer_id])
-            output = customer_output(rows[customer_id], references.get(customer_id, []))
+            wanted = body or RestoreInput()
+            if wanted.merge_into is None:
+                command = wanted.to_command()
+                await restore_customer(customer_id, command, unit, countries=here.countries)
+            else:
+                await merge_deleted_customer(customer_id, wanted.merge_into, unit)
+            lives = wanted.merge_into or customer_id
+            rows = await fetch_customers(unit.connection, [lives])
+            references = await fetch_references(unit.connection, [lives])
+            output = customer_output(rows[lives], references.get(lives, []))
             return Answer(output, headers={"ETag": etag(output.version)})
 
         return await write(request, units, work)

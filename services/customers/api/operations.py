@@ -123,6 +123,11 @@ class LeftOutput(BaseModel):
     record: Literal["customer", "contact"]
     record_id: UUID
     fields: dict[str, str] = Field(examples=[{"classifications": "changed_since"}])
+    choices: list[dict[str, str | None]] = Field(
+        default_factory=list,
+        description="of a customer that cannot come back under its keys: what restores it, as the "
+        "body of POST /v1/deleted-customers/{id}/restore",
+    )
 
 
 class UndoneOutput(BaseModel):
@@ -144,7 +149,12 @@ def undone_output(undone: Undone) -> UndoneOutput:
         deleted=undone.deleted,
         changed_since=undone.changed_since,
         first_changed_since=[
-            LeftOutput(record=one.record, record_id=one.record_id, fields=dict(one.fields))
+            LeftOutput(
+                record=one.record,
+                record_id=one.record_id,
+                fields=dict(one.fields),
+                choices=list(one.choices),
+            )
             for one in undone.first_changed_since
         ],
         bans_kept=undone.bans_kept,

@@ -6,6 +6,7 @@ TAGS = {
     "customers": "Customers, their bans, where their documents go, since when they are customers.",
     "contacts": "Persons at customers, with their attributes and bans.",
     "search": "Search and list customers, export them, save searches.",
+    "jobs": "What changes many records: how far it is, what came of it, cancelling.",
     "operations": "Change many customers at once; rehearse, list and undo it.",
     "reports": "Counts, endings and turnover by the values of the lists.",
     "history": "What changed, times in statuses, and what a status allows.",

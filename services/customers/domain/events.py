@@ -101,18 +101,20 @@ class OperationCompleted:
 
 @dataclass(frozen=True, slots=True)
 class CustomerDeleted:
-    """A customer was deleted; it can be restored."""
+    """A customer was deleted, perhaps as merged into another; it can be restored."""
 
     customer_id: UUID
     version: int
+    merged_into: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ContactDeleted:
-    """A contact was deleted; its bans stay in force."""
+    """A contact was deleted, perhaps as merged into another; its bans stay in force."""
 
     contact_id: UUID
     version: int
+    merged_into: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,11 @@ from services.customers.handlers.save_customer import default_prefix, keys_of
 from services.customers.handlers.tell_records import tell_contacts, tell_customers
 from services.customers.persistence import contacts as contact_store
 from services.customers.persistence import customers as store
-from services.customers.persistence.documents import lock_customers, resolve_customers
+from services.customers.persistence.documents import (
+    lock_customers,
+    resolve_customers,
+    resolve_merged,
+)
 from services.customers.persistence.register import fetch_settings
 from shared.chassis.ids import new_id
 from shared.chassis.messages import Batch, Message
@@ -68,9 +72,15 @@ async def _save_customers(
         uow.connection, {("erp_ref", source, ref) for source, ref in newest}
     )
     present = {(source, ref): known[("erp_ref", source, ref)] for source, ref in newest}
+    named = await _merged(newest, present, uow, countries)
+    present |= named
     locked = await lock_customers(
-        uow.connection, [one for one in present.values() if one is not None]
+        uow.connection, [one for one in present.values() if one is not None], resolved=True
     )
+    if named:
+        await store.insert_references(
+            uow.connection, [(source, ref, one) for (source, ref), one in named.items()]
+        )
     stale = await _remember_versions(newest, present, uow)
     # Deleted customers own no keys: what an ERP says of one clashes with nobody.
     deleted = {one for one, row in locked.items() if row.deleted_at is not None}
@@ -131,6 +141,24 @@ async def _save_customers(
     if ids:
         await tell_customers(list(ids.values()), uow)
     return ids
+
+
+async def _merged(
+    newest: dict[tuple[str, str], Saved],
+    present: dict[tuple[str, str], UUID | None],
+    uow: UnitOfWork,
+    countries: Collection[str],
+) -> dict[tuple[str, str], UUID]:
+    """Return who is meant by unknown references with the number or business id of a merged one."""
+    unknown = {key: newest[key] for key, known in present.items() if known is None}
+    keys = {key: _keys(message, countries) for key, message in unknown.items()}
+    heirs = await resolve_merged(uow.connection, {one for some in keys.values() for one in some})
+    found: dict[tuple[str, str], UUID] = {}
+    for key, some in keys.items():
+        heir = next((heirs[one] for one in some if one in heirs), None)
+        if heir is not None:
+            found[key] = heir
+    return found
 
 
 def _reached(told: erp.CustomerSaved, before: Row[Any] | None, region: str) -> dict[str, Any]:
@@ -242,7 +270,7 @@ async def _save_contacts(
     ids = {key: known.get(key) or new_id() for key in told}
     fresh = {key for key in told if key not in known}
     rows = {key: _contact_row(ids[key], contact, region) for key, (contact, _) in told.items()}
-    locked = await contact_store.lock_contacts(uow.connection, list(known.values()))
+    locked = await contact_store.lock_contacts(uow.connection, list(known.values()), resolved=True)
     if fresh:
         await contact_store.insert_contacts(
             uow.connection, [rows[key] for key in fresh], now=uow.now

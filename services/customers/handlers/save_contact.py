@@ -28,10 +28,10 @@ from services.customers.handlers.change_bans import (
     change_attributes,
     tell_contact_bans,
 )
-from services.customers.handlers.live import live_customer, locked_contact
+from services.customers.handlers.live import Rows, live_customer, locked_contact
 from services.customers.handlers.tell_records import tell_contacts
 from services.customers.persistence import contacts as store
-from services.customers.persistence.customers import fetch_customers
+from services.customers.persistence.customers import keep_customers
 from services.customers.persistence.lists import attributes_of, find_values, keep_attributes
 from services.customers.persistence.register import fetch_settings
 from services.customers.persistence.rows import places_of
@@ -79,7 +79,7 @@ class _Wanted:
 async def create_contact(command: SaveContact, uow: UnitOfWork, *, region: str) -> UUID:
     """Create a contact at its customers; return its id."""
     wanted = await _kept(command, uow)
-    await _check_places(command, uow, present=())
+    _refuse_deleted(await _named_customers(command, uow), command, present=())
     contact_id = new_id()
     await store.insert_contacts(uow.connection, [_row(contact_id, command, region)], now=uow.now)
     await store.place_contacts(uow.connection, [(contact_id, place) for place in command.customers])
@@ -96,9 +96,10 @@ async def change_contact(
 ) -> None:
     """Replace a contact's fields if it is still at the expected version; its bans follow it."""
     wanted = await _kept(command, uow)
+    named = await _named_customers(command, uow)
     row = await locked_contact(contact_id, expected, uow)
     present = {place.customer_id: place for place in places_of(row)}
-    await _check_places(command, uow, present=present)
+    _refuse_deleted(named, command, present=present)
     attributes = set(row.attributes)
     changed = await store.update_contacts(
         uow.connection, [_row(contact_id, command, region)], now=uow.now
@@ -202,14 +203,16 @@ def _in_order(places: Iterable[Place], present: Mapping[UUID, Place]) -> list[Pl
     ]
 
 
-async def _check_places(
-    command: SaveContact, uow: UnitOfWork, *, present: Collection[UUID]
-) -> None:
+async def _named_customers(command: SaveContact, uow: UnitOfWork) -> Rows:
+    """Return the customers named, kept from being merged; they are locked before contacts are."""
+    return await keep_customers(uow.connection, [place.customer_id for place in command.customers])
+
+
+def _refuse_deleted(named: Rows, command: SaveContact, *, present: Collection[UUID]) -> None:
     """Refuse places at customers that are not live, but for those the contact has already."""
-    fresh = [one.customer_id for one in command.customers if one.customer_id not in present]
-    found = await fetch_customers(uow.connection, fresh)
-    for customer_id in fresh:
-        live_customer(found, customer_id)
+    for place in command.customers:
+        if place.customer_id not in present:
+            live_customer(named, place.customer_id)
 
 
 def _row(contact_id: UUID, command: SaveContact, region: str) -> dict[str, object]:

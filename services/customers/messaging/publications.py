@@ -157,7 +157,9 @@ def _(event: events.OperationCompleted) -> Publication:
 @translate.register
 def _(event: events.CustomerDeleted) -> Publication:
     return publication(
-        told.CustomerDeleted(customer_id=event.customer_id, version=event.version),
+        told.CustomerDeleted(
+            customer_id=event.customer_id, version=event.version, merged_into=event.merged_into
+        ),
         subject=f"customer/{event.customer_id}",
     )
 
@@ -165,7 +167,9 @@ def _(event: events.CustomerDeleted) -> Publication:
 @translate.register
 def _(event: events.ContactDeleted) -> Publication:
     return publication(
-        told.ContactDeleted(contact_id=event.contact_id, version=event.version),
+        told.ContactDeleted(
+            contact_id=event.contact_id, version=event.version, merged_into=event.merged_into
+        ),
         subject=f"contact/{event.contact_id}",
     )
 

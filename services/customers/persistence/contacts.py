@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.customers.domain.attribute_values import Value
 from services.customers.domain.contact_data import Place, PostalAddress
+from services.customers.persistence.documents import MergedMeanwhile
 from services.customers.persistence.lists import classified
 
 FIELDS = (
@@ -29,7 +30,8 @@ FIELDS = (
 _WITH_CUSTOMERS = f"""
     contact.contact_id, contact.version, first_name, last_name, email, mobile, phone, street,
     postal_code, city, country, language, attributes, classifications, attribute_values,
-    {classified("contact")}, created_at, updated_at, deleted_at,
+    {classified("contact")}, created_at, updated_at, deleted_at, merged_into,
+    CASE WHEN merged_into IS NOT NULL THEN contact_survivor(contact.contact_id) END AS survivor,
     (SELECT array_agg(place.customer_id ORDER BY place.customer_id) FROM contact_customer AS place
      WHERE place.contact_id = contact.contact_id) AS customer_ids,
     (SELECT array_agg(place.role ORDER BY place.customer_id) FROM contact_customer AS place
@@ -158,17 +160,37 @@ async def fetch_contacts(
 
 
 async def lock_contacts(
-    connection: AsyncConnection, contact_ids: Collection[UUID]
+    connection: AsyncConnection, contact_ids: Collection[UUID], *, resolved: bool = False
 ) -> dict[UUID, tuple[int, set[int]]]:
-    """Lock contacts in one order; return version and attributes of each that exists."""
+    """
+    Lock contacts in one order; return version and attributes of each that exists.
+
+    With `resolved`, they are those that references name: of one merged since, its heir is meant.
+    """
     result = await connection.execute(
         text(
-            "SELECT contact_id, version, attributes FROM contact "
+            "SELECT contact_id, version, attributes, merged_into FROM contact "
             "WHERE contact_id = ANY(CAST(:ids AS uuid[])) ORDER BY contact_id FOR NO KEY UPDATE"
         ),
         {"ids": list(contact_ids)},
     )
-    return {row.contact_id: (row.version, set(row.attributes)) for row in result}
+    rows = result.all()
+    if resolved and any(row.merged_into is not None for row in rows):
+        raise MergedMeanwhile("A contact was merged into another just now.")
+    return {row.contact_id: (row.version, set(row.attributes)) for row in rows}
+
+
+async def contact_heir(connection: AsyncConnection, contact_id: UUID) -> UUID | None:
+    """Return who has taken the place of a contact that was merged; None of all others."""
+    result = await connection.execute(
+        text(
+            "SELECT contact_survivor(contact_id) FROM contact "
+            "WHERE contact_id = :id AND merged_into IS NOT NULL"
+        ),
+        {"id": contact_id},
+    )
+    heir: UUID | None = result.scalar_one_or_none()
+    return heir
 
 
 async def set_attributes(

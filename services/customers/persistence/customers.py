@@ -23,7 +23,9 @@ COLUMNS = f"""customer_id, version, number, name, business_id, email, phone, hea
               attribute_values, street, postal_code, city, country, ended_on, ban_email,
               ban_sms, ban_post, started_on, start_source, start_document_source,
               start_document_id, start_recorded_at, start_decided_at, created_at, updated_at,
-              deleted_at"""
+              deleted_at, merged_into,
+              CASE WHEN merged_into IS NOT NULL THEN customer_survivor(customer_id) END
+              AS survivor"""
 
 
 FIELDS = {
@@ -211,6 +213,20 @@ async def fetch_customers(
     """Return the rows of these customers, by id."""
     result = await connection.execute(
         text(f"SELECT {COLUMNS} FROM customer WHERE customer_id = ANY(CAST(:ids AS uuid[]))"),
+        {"ids": list(customer_ids)},
+    )
+    return {row.customer_id: row for row in result}
+
+
+async def keep_customers(
+    connection: AsyncConnection, customer_ids: Collection[UUID]
+) -> dict[UUID, Row[Any]]:
+    """Return customer_id, deleted_at and merged_into, kept from being merged until the commit."""
+    result = await connection.execute(
+        text(
+            "SELECT customer_id, deleted_at, merged_into FROM customer "
+            "WHERE customer_id = ANY(CAST(:ids AS uuid[])) ORDER BY customer_id FOR KEY SHARE"
+        ),
         {"ids": list(customer_ids)},
     )
     return {row.customer_id: row for row in result}

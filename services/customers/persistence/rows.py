@@ -37,7 +37,7 @@ def customer_bans(row: Row[Any]) -> Bans:
 def customer_told(row: Row[Any]) -> CustomerSaved | CustomerDeleted:
     """Return what the public is to know of a customer: its whole state, or that it is deleted."""
     if row.deleted_at is not None:
-        return CustomerDeleted(row.customer_id, row.version)
+        return CustomerDeleted(row.customer_id, row.version, row.merged_into)
     return CustomerSaved(
         customer_id=row.customer_id,
         version=row.version,
@@ -65,7 +65,7 @@ def places_of(row: Row[Any]) -> tuple[Place, ...]:
 def contact_told(row: Row[Any]) -> ContactSaved | ContactDeleted:
     """Return what the public is to know of a contact: its whole state, or that it is deleted."""
     if row.deleted_at is not None:
-        return ContactDeleted(row.contact_id, row.version)
+        return ContactDeleted(row.contact_id, row.version, row.merged_into)
     return ContactSaved(
         contact_id=row.contact_id,
         version=row.version,

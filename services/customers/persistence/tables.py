@@ -27,6 +27,7 @@ from shared.chassis.tables import NAMING, add_chassis_tables, add_jobs_table, mo
 
 LIVE = text("deleted_at IS NULL")
 DELETED = text("deleted_at IS NOT NULL")
+MERGED = text("merged_into IS NOT NULL")
 
 # Indexes with an operator class, which the declaration of a table cannot name and compare; those of
 # trigrams are missing where the server has no pg_trgm.
@@ -77,6 +78,8 @@ Table(
     moment("created_at", nullable=False),
     moment("updated_at", nullable=False),
     moment("deleted_at"),
+    # Who has taken its place; there is somebody living at the end of such a chain, or nobody.
+    Column("merged_into", ForeignKey("customer.customer_id")),
     # What a fragment is searched in; contacts have a text of their own.
     Column(
         "search_text",
@@ -86,6 +89,28 @@ Table(
             "coalesce(phone, '') || E'\\n' || coalesce(email, ''))",
             persisted=True,
         ),
+    ),
+    # What duplicates are found by.
+    Column("name_key", Text, Computed("folded_name(name)", persisted=True)),
+    Column("business_key", Text, Computed("business_key(business_id)", persisted=True)),
+    Index("ix_customer_same_name", "name_key", "customer_id", postgresql_where=LIVE),
+    Index(
+        "ix_customer_same_business_id",
+        "business_key",
+        "customer_id",
+        postgresql_where=text("merged_into IS NULL AND business_key IS NOT NULL"),
+    ),
+    Index(
+        "ix_customer_same_email",
+        "email",
+        "customer_id",
+        postgresql_where=text("deleted_at IS NULL AND email IS NOT NULL"),
+    ),
+    Index(
+        "ix_customer_same_phone",
+        "phone",
+        "customer_id",
+        postgresql_where=text("deleted_at IS NULL AND phone IS NOT NULL"),
     ),
     # Live rows own the unique keys. Documents may name their customer by either of these.
     Index("ix_customer_number", "number", unique=True, postgresql_where=LIVE),
@@ -103,7 +128,12 @@ Table(
     Index("ix_customer_deleted", "deleted_at", "customer_id", postgresql_where=DELETED),
     # A series passes over the numbers of deleted customers, so that they can come back (LS-A9).
     Index("ix_customer_deleted_number", "number", postgresql_where=DELETED),
+    Index("ix_customer_merged_into", "merged_into", postgresql_where=MERGED),
+    # What names a merged customer reaches its survivor.
+    Index("ix_customer_merged_number", "number", postgresql_where=MERGED),
+    Index("ix_customer_merged_business_id", "business_id", postgresql_where=MERGED),
     CheckConstraint("(started_on IS NULL) = (start_source IS NULL)", name="start_has_source"),
+    CheckConstraint("merged_into IS NULL OR deleted_at IS NOT NULL", name="merged_is_deleted"),
 )
 Table(
     "customer_reference",
@@ -138,6 +168,7 @@ Table(
     moment("created_at", nullable=False),
     moment("updated_at", nullable=False),
     moment("deleted_at"),
+    Column("merged_into", ForeignKey("contact.contact_id")),
     Column(
         "search_text",
         Text,
@@ -147,6 +178,23 @@ Table(
             persisted=True,
         ),
     ),
+    Column(
+        "name_key", Text, Computed("folded_name(first_name || ' ' || last_name)", persisted=True)
+    ),
+    Index(
+        "ix_contact_same_email",
+        "email",
+        "name_key",
+        "contact_id",
+        postgresql_where=text("deleted_at IS NULL AND email IS NOT NULL"),
+    ),
+    Index(
+        "ix_contact_same_mobile",
+        "mobile",
+        "name_key",
+        "contact_id",
+        postgresql_where=text("deleted_at IS NULL AND mobile IS NOT NULL"),
+    ),
     # Who has this attribute? Asked when a ban setting moves to another number.
     Index("ix_contact_attributes", "attributes", postgresql_using="gin"),
     Index("ix_contact_classifications", "classifications", postgresql_using="gin"),
@@ -154,6 +202,8 @@ Table(
     Index("ix_contact_email", "email"),
     Index("ix_contact_mobile", "mobile"),
     Index("ix_contact_deleted", "deleted_at", "contact_id", postgresql_where=DELETED),
+    Index("ix_contact_merged_into", "merged_into", postgresql_where=MERGED),
+    CheckConstraint("merged_into IS NULL OR deleted_at IS NOT NULL", name="merged_is_deleted"),
 )
 Table(
     "contact_reference",
@@ -279,6 +329,8 @@ Table(
     Column("order_id", Text),
     Column("invoice_id", Text),
     Column("lines", JSONB),
+    # Whose id is in the hash, where a merge has moved the document since.
+    Column("hashed_for", UUID(as_uuid=True)),
     # The documents of one customer in the order of recording: the first is at the front.
     Index("ix_erp_document_first", "customer_id", "kind", "recorded_at", "document_date"),
     # Which credit notes name this invoice?
@@ -311,6 +363,28 @@ Table(
     Column("customers", Integer, nullable=False),
     Column("deleted", Integer, nullable=False),
     Column("undoes", ForeignKey("operation.operation_id"), unique=True),
+)
+# Which documents an operation moved from whom to whom, so that undoing it moves them back.
+Table(
+    "moved_document",
+    metadata,
+    Column("operation_id", UUID(as_uuid=True), primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("document_id", Text, primary_key=True),
+    Column("moved_from", UUID(as_uuid=True), nullable=False),
+    Column("moved_to", UUID(as_uuid=True), nullable=False),
+)
+# Pairs that a person has found to be different.
+Table(
+    "dismissed_duplicate",
+    metadata,
+    Column("record", Text, primary_key=True),
+    Column("one", UUID(as_uuid=True), primary_key=True),
+    Column("other", UUID(as_uuid=True), primary_key=True),
+    moment("at", nullable=False),
+    Column("actor", Text),
+    CheckConstraint("one < other", name="in_order"),
 )
 Table(
     "saved_search",

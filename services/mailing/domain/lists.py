@@ -14,10 +14,14 @@ ENDED = "ended"
 INSIDE = {
     "tracking_value": "tracking_object",
     "customer_attribute": "customer_attribute_group",
+    "customer_attribute_choice": "customer_attribute",
     CONTACT_ATTRIBUTE: "contact_group",
+    "contact_attribute_choice": CONTACT_ATTRIBUTE,
 }
 BUNDLES = {"status_group": CUSTOMER_STATUS}
-OF_CONTACTS = frozenset({"category", CONTACT_ATTRIBUTE, "contact_group"})
+OF_CONTACTS = frozenset(
+    {"category", CONTACT_ATTRIBUTE, "contact_attribute_choice", "contact_group"}
+)
 OF_CONTACTS_ALONE = OF_CONTACTS - {"category"}
 
 
