@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
 from shared.chassis.errors import Kind, Refusal
+from shared.chassis.http.description import streams
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of
 from shared.chassis.http.problems import MEDIA_TYPE, problem_response
 from shared.chassis.http.writes import Answer, write
@@ -167,7 +168,11 @@ def jobs_router(services: Sequence[Service]) -> APIRouter:
 
         return await write(request, service.units, work)
 
-    @router.get("/{job_id}/events", response_class=StreamingResponse)
+    @router.get(
+        "/{job_id}/events",
+        response_class=StreamingResponse,
+        responses=streams("text/event-stream"),
+    )
     async def events(job_id: UUID) -> StreamingResponse:
         """
         Stream progress as server-sent events, the last one named after the end of the job.

@@ -180,6 +180,7 @@ async def test_the_map_says_of_whom_a_field_is(api: httpx.AsyncClient) -> None:
         "customer_type": [2],
         "customer_status": [5],
         "end_reason": [1],
+        "customer_kind": [1],
     }
 
 
