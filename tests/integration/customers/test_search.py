@@ -17,7 +17,7 @@ from services.customers.persistence import search as store
 from shared.chassis.service import Service
 from shared.chassis.spreadsheet import XLSX
 from tests.integration.customers.api_helpers import contact_at, made
-from tests.integration.customers.erp import customer, document, send, void
+from tests.integration.customers.erp import customer, document, send, told, void
 from tests.integration.customers.test_lists import put_value
 
 
@@ -205,6 +205,47 @@ async def test_customers_are_searched_by_their_documents(
 
 
 WORDS = st.text(alphabet="abÅ%_ ", min_size=1, max_size=6)
+
+
+@pytest.mark.requirement("LS-05")
+async def test_a_price_list_can_go_by_groups(customers: Service, api: httpx.AsyncClient) -> None:
+    """Prices are the ERP's; it hears who is in which group, and which group is below which."""
+    retail = await made(api, "/v1/customer-groups", title="Retail")
+    chains = await made(api, "/v1/customer-groups", title="Chains", parent=retail["number"])
+    in_chains = {"customer_group": [chains["number"]]}
+    firm = await made(api, "/v1/customers", name="Shop", classifications=in_chains)
+
+    saved = [
+        one
+        for one in await told(customers, "customers.customer-saved.v1")
+        if one["customer_id"] == firm["customer_id"]
+    ]
+    values = await told(customers, "customers.classification-saved.v1")
+    above = {one["number"]: one["parent"] for one in values if one["list_name"] == "customer_group"}
+
+    (own,) = saved[-1]["classifications"]["customer_group"]
+    assert (own, above[own], above[above[own]]) == (chains["number"], retail["number"], None)
+
+
+async def test_a_total_of_a_common_fragment_says_that_it_is_not_exact(
+    api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "FEW_HITS", 2)
+    for number in range(5):
+        status = [5] if number == 4 else [1]
+        await made(
+            api,
+            "/v1/customers",
+            name=f"Satama {number}",
+            classifications={"customer_status": status},
+        )
+
+    common = await search(api, filter={"fragment": "satama"}, limit=2)
+    rare = await search(api, filter={"fragment": "satama 3"}, facets=["customer_status"])
+
+    assert [one["name"] for one in common["items"]] == ["Satama 0", "Satama 1"]
+    assert not common["total_is_exact"] and 0 < common["total"] + common["hidden_ended"] <= 3
+    assert (rare["total"], rare["total_is_exact"], rare["hidden_ended"]) == (1, True, 0)
 
 
 @pytest.mark.requirement("VF-15", "LS-06")
