@@ -97,9 +97,7 @@ async def prepare(
     values = {**building.values, "ended": await _ended_keys(connection)}
     if ended is Ended.ONLY:
         return Query((*conditions, is_ended), values, sample=building.sample)
-    return Query(
-        (*conditions, f"NOT {is_ended}"), values, hidden=is_ended, sample=building.sample
-    )
+    return Query((*conditions, f"NOT {is_ended}"), values, hidden=is_ended, sample=building.sample)
 
 
 async def find_customers(
