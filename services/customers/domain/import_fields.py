@@ -144,14 +144,16 @@ def proposed(headers: Sequence[str]) -> dict[str, str]:
         field = _PROPOSED.get(name) or (header if is_field(header) else None)
         if field is not None and field not in found.values():
             found[header] = field
-    if not any(
-        field.startswith("contact.") for field in found.values() if field != "contact.email"
-    ):
+    if "contact.ref" in found.values():
         return found
-    if "contact.ref" not in found.values():
-        # Contacts go by a key of their own; without one their columns are only noise.
-        return {one: to for one, to in found.items() if not to.startswith("contact.")}
-    return found
+    # Contacts go by a key of their own; without one an address is the customer's.
+    own = {f"contact.{one}": f"customer.{one}" for one in ("email", "phone")}
+    told = {header: own.get(field, field) for header, field in found.items()}
+    return {
+        header: field
+        for header, field in told.items()
+        if field.startswith("customer.") and field not in set(found.values()) - {found[header]}
+    }
 
 
 def is_field(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Imports among others: killed at any chunk, cancelled, racing an ERP; nothing twice, nothing lost."""
+"""Imports among others: cut off at any chunk, cancelled, racing an ERP: nothing is done twice."""
 
 import asyncio
 from typing import Any
@@ -30,10 +30,6 @@ CONTENT = "ref,name,person,last\n" + "".join(
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_import, "CHUNK", 4)
-
-
-class Killed(BaseException):
-    """What no handler of errors catches, like a SIGKILL."""
 
 
 async def state_of(service: Service) -> dict[str, int]:

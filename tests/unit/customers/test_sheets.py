@@ -155,7 +155,8 @@ def locked() -> bytes:
 
 DIRTY = {
     "empty": (b"", "file"),
-    "blank lines only": (b"\n\n  \n;;;\n", "file"),
+    "blank lines only": (b"\n\n  \n,,,\n", "file"),
+    "separators only": (b"\n\n  \n;;;\n", "column 1"),
     "header without a name": (b"ref,,name\nA,B,C\n", "column 2"),
     "header twice": (b"ref,name,Name\nA,B,C\n", "column 3"),
     "a row longer than the header": (b"ref,name\nA,B,C\n", "line 2"),
@@ -224,6 +225,7 @@ def test_every_header_proposes_a_field_that_there_is() -> None:
     assert proposed(["Kundnummer", "Namn", "E-post"]) == {
         "Kundnummer": "customer.number",
         "Namn": "customer.name",
+        "E-post": "customer.email",
     }
     assert proposed(["Ügyfélszám", "Kapcsolattartó azonosító", "E-mail", "Beosztás"]) == {
         "Ügyfélszám": "customer.number",
