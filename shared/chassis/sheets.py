@@ -181,7 +181,7 @@ def detect_encoding(path: Path) -> str:
     if b"\x00" in head:
         even, odd = head[0::2].count(0), head[1::2].count(0)
         # Tables are mostly digits and Latin letters, whose other byte is then NUL.
-        if min(even, odd) * 4 < max(even, odd) and max(even, odd) * 5 > len(head):
+        if min(even, odd) * 4 < max(even, odd) and max(even, odd) * 10 > len(head) * 3:
             return "utf_16_le" if odd > even else "utf_16_be"
         raise FileUnreadable(
             "file", "is no text: it holds NUL bytes", "Send CSV or XLSX, saved by a spreadsheet."
