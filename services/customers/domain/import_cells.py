@@ -46,8 +46,8 @@ def read_cell(column: Column, text: str, rules: Rules) -> Any:
     if column.list_name is not None:
         return _values(column, text, rules)
     name = column.field
-    if name.startswith("ban."):
-        if _yes(text) and rules.settings.get(name.removeprefix("ban.")) is None:
+    if column.ban is not None:
+        if _yes(text) and rules.settings.get(column.ban) is None:
             raise InvalidField(name, "the setting of this ban holds no attribute", "Set it first.")
         return _yes(text)
     if name == "relationship_start":

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from services.customers.domain.bans import CHANNEL_OF
 from services.customers.domain.lists import LISTS
@@ -92,26 +93,26 @@ _TICK = re.compile(r"(customer\.(?P<list>[a-z_]+)|contact\.attribute)\.(?P<numbe
 MATCHES = ("ref", "number", "business_id")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Column:
-    """One column of the file, and what it means."""
+    """One column of the file, and what it means; asked for every cell, so worked out once."""
 
     place: int
     header: str
     to: str
     create_missing: bool = False
 
-    @property
+    @cached_property
     def record(self) -> str:
         """Return whether it tells of the customer or of the contact."""
         return self.to.partition(".")[0]
 
-    @property
+    @cached_property
     def field(self) -> str:
         """Return the field without the record."""
         return self.to.partition(".")[2]
 
-    @property
+    @cached_property
     def list_name(self) -> str | None:
         """Return the list whose value the cell names, or whose value it ticks; None for others."""
         tick = self.tick
@@ -120,7 +121,12 @@ class Column:
         name = self.field
         return name if self.record == CUSTOMER and name in LISTS else None
 
-    @property
+    @cached_property
+    def ban(self) -> str | None:
+        """Return the setting of the ban that yes sets; or None."""
+        return self.field.removeprefix("ban.") if self.to.startswith("contact.ban.") else None
+
+    @cached_property
     def tick(self) -> tuple[str, int] | None:
         """Return list and number of the value that yes ticks and no takes away; or None."""
         found = _TICK.fullmatch(self.to)

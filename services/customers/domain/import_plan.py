@@ -185,9 +185,9 @@ class _Row:
 
     def _bans(self, given: Mapping[Column, Any]) -> set[int]:
         numbers = {
-            self.rules.settings[one.field.removeprefix("ban.")]
+            self.rules.settings[one.ban]
             for one, value in given.items()
-            if one.record == CONTACT and one.field.startswith("ban.") and value is True
+            if one.ban is not None and value is True
         }
         return {number for number in numbers if number is not None}
 
