@@ -5,7 +5,7 @@ READY = .venv/.runtime
 TOOLS = .venv/.tools
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check requirements bench schemas
+.PHONY: help demo up test fuzz check requirements bench schemas
 
 help: ## Print the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/\1|\2/p' Makefile | awk -F'|' '{printf "%-14s%s\n", $$1, $$2}'
@@ -19,6 +19,9 @@ up: $(READY) ## Run everything on this machine, empty (PORT=8080)
 test: $(TOOLS) ## Run all tests; finds PostgreSQL and RabbitMQ by itself
 	@$(RUN) pytest
 
+fuzz: $(TOOLS) ## Ask the API at random, long (TIMES=500 requests per operation)
+	@SUHDE_FUZZ=$(or $(TIMES),500) $(RUN) pytest tests/integration/openapi
+
 check: $(TOOLS) ## Check format, lint, types and import contracts
 	@$(RUN) ruff format --check .
 	@$(RUN) ruff check .
@@ -31,7 +34,7 @@ requirements: $(TOOLS) ## Print which tests prove which requirement, and what ha
 bench: $(TOOLS) ## Measure the speed
 	@$(RUN) bench
 
-schemas: $(READY) ## Write the JSON schemas of all events
+schemas: $(READY) ## Write JSON schemas and AsyncAPI of all events, OpenAPI of all services
 	@$(RUN) apps.cli.main schemas
 
 $(READY): requirements.lock

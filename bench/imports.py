@@ -29,6 +29,7 @@ from shared.chassis.bus.in_process import InProcessBus
 from shared.chassis.http.app import create_app
 from shared.chassis.migrations import upgrade
 from shared.chassis.testing.servers import Postgres, find_postgres
+from shared.chassis.testing.waiting import eventually
 
 CUSTOMERS = int(os.environ.get("SUHDE_BENCH_CUSTOMERS", "100000"))
 CONTACTS = CUSTOMERS * 3 // 2
@@ -129,6 +130,10 @@ async def copied(engine: AsyncEngine) -> float:
         return perf_counter() - began
 
 
+async def is_ready(api: httpx.AsyncClient) -> bool:
+    return (await api.get("/health/ready")).status_code == 200
+
+
 async def until_ended(api: httpx.AsyncClient, url: str) -> dict[str, Any]:
     while True:
         job = (await api.get(url)).json()
@@ -158,8 +163,7 @@ async def main() -> int:
                 timeout=600,
             )
         )
-        while (await api.get("/health/ready")).status_code != 200:
-            await asyncio.sleep(0.1)
+        await eventually(lambda: is_ready(api), within=30)
         copy = await copied(register.engine)
         print(f"COPY of the same rows: {copy:.2f} s")
         with tempfile.NamedTemporaryFile("w", suffix=".csv") as file:

@@ -215,10 +215,13 @@ def topology() -> None:
 
 @app.command()
 def schemas() -> None:
-    """Write JSON schemas, AsyncAPI document and event catalogue from the contracts."""
-    from shared.contracts.generate import write
+    """Write JSON schemas, AsyncAPI, event catalogue and OpenAPI from the contracts and routes."""
+    from apps import openapi
+    from shared.contracts import generate
 
-    write(Path(__file__).parents[2])
+    root = Path(__file__).parents[2]
+    generate.write(root)
+    openapi.write(root)
 
 
 def run() -> None:

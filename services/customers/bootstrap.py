@@ -7,15 +7,19 @@ from zoneinfo import ZoneInfo
 from services.customers.api.contacts import contacts_router
 from services.customers.api.customers import customers_router
 from services.customers.api.deleted import deleted_router
+from services.customers.api.duplicates import duplicates_router
 from services.customers.api.erp_events import erp_router
 from services.customers.api.history import history_router
 from services.customers.api.imports import LARGER_BODIES, import_kinds, imports_router
 from services.customers.api.lists import lists_routers
+from services.customers.api.merges import merges_router
 from services.customers.api.operations import operation_kinds, operations_router
 from services.customers.api.profiles import profiles_router
 from services.customers.api.register import register_router
 from services.customers.api.reports import reports_router
 from services.customers.api.search import search_router
+from services.customers.api.tags import TAGS
+from services.customers.handlers.complete_customers import complete_customers
 from services.customers.handlers.install_defaults import install_defaults
 from services.customers.handlers.save_customer import Here
 from services.customers.messaging.publications import SOURCE, translate
@@ -76,6 +80,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
     async def prepare() -> None:
         async with units() as unit:
             await install_defaults(unit)
+        await complete_customers(units)
 
     return Service(
         name=NAME,
@@ -96,6 +101,8 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             reports_router(units),
             operations_router(units, here, jobs),
             imports_router(units, here, jobs),
+            merges_router(units),
+            duplicates_router(units),
             profiles_router(units),
             history_router(units),
             deleted_router(units, here, enabled=settings.restore_enabled),
@@ -109,4 +116,5 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         jobs=jobs,
         outdated=[OUTDATED_IMPORTS],
         larger_bodies=LARGER_BODIES,
+        tags=TAGS,
     )

@@ -3,9 +3,11 @@
 from datetime import timedelta
 from pathlib import Path
 
+from services.mailing.api.call_list import call_list_router
 from services.mailing.api.consent import consent_router
 from services.mailing.api.segments import segments_router
 from services.mailing.handlers.consent import show_consent
+from services.mailing.handlers.evaluate_rule import warn_of_not_told
 from services.mailing.handlers.loops import fencing, probing
 from services.mailing.messaging.publications import SOURCE, translate
 from services.mailing.messaging.subscribers import subscriptions
@@ -60,12 +62,18 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         subscriptions=heard,
         routers=[
             segments_router(units, limit_seconds=limit),
+            call_list_router(units),
             consent_router(units, limit_seconds=limit),
         ],
         versions=VERSIONS,
         metadata=metadata,
         retention=timedelta(days=settings.retention_days),
         fleeting=FLEETING,
+        prepare=lambda: warn_of_not_told(units),
         loops=[("consent-probe", probing(units)), ("ban-fence", fencing(units))],
         checks={"consent": consent_problem},
+        tags={
+            "segments": "Groups of contacts by rules, their counts, members and recipients.",
+            "consent": "The gate: hand-offs, bans, reachability, and how fresh the news is.",
+        },
     )

@@ -12,6 +12,7 @@ from enum import StrEnum
 class Kind(StrEnum):
     """What sort of refusal it is; each edge holds its own table from kind to answer."""
 
+    MALFORMED = "malformed"
     INVALID = "invalid"
     UNAUTHENTICATED = "unauthenticated"
     FORBIDDEN = "forbidden"

@@ -64,6 +64,8 @@ class Service:
     outdated: Sequence[str] = ()
     # Paths that take larger bodies than others, and how many bytes.
     larger_bodies: Mapping[str, int] = field(default_factory=dict)
+    # What the tags of the routes are about, for the API's description.
+    tags: Mapping[str, str] = field(default_factory=dict)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _failed: asyncio.Event = field(default_factory=asyncio.Event)
     _started: bool = False

@@ -12,11 +12,18 @@ from services.customers.api.shapes import (
     DeletedAnswer,
     contact_output,
 )
-from services.customers.handlers.change_bans import SetBans, ban_contact
+from services.customers.domain.contact_data import Place
+from services.customers.handlers.change_bans import (
+    BanNotConfigured,
+    CustomerNotFound,
+    SetBans,
+    ban_contact,
+)
 from services.customers.handlers.delete_contact import delete_contact
 from services.customers.handlers.live import live_contact
 from services.customers.handlers.save_contact import SaveContact, change_contact, create_contact
 from services.customers.persistence import contacts as store
+from shared.chassis.http.description import may_refuse
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of
 from shared.chassis.http.writes import Answer, Expected, etag, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -31,8 +38,12 @@ def _command(body: ContactInput) -> SaveContact:
         phone=body.phone,
         address=body.address.to_domain(),
         language=body.language,
-        customers=tuple((place.customer_id, place.role) for place in body.customers),
+        customers=tuple(Place(**place.model_dump()) for place in body.customers),
         attributes=None if body.attributes is None else frozenset(body.attributes),
+        attribute_choices=None
+        if body.attribute_choices is None
+        else frozenset(body.attribute_choices),
+        attribute_values=body.attribute_values,
         categories=None if body.categories is None else frozenset(body.categories),
     )
 
@@ -49,7 +60,12 @@ def contacts_router(units: UnitOfWorkFactory, *, region: str) -> APIRouter:
             headers["Location"] = f"/v1/contacts/{contact_id}"
         return Answer(body, status, headers)
 
-    @router.post("", status_code=201, response_model=ContactOutput)
+    @router.post(
+        "",
+        status_code=201,
+        response_model=ContactOutput,
+        responses=may_refuse(CustomerNotFound),
+    )
     async def create(request: Request, body: ContactInput) -> Response:
         """Create a contact at its customers."""
 
@@ -102,7 +118,12 @@ def contacts_router(units: UnitOfWorkFactory, *, region: str) -> APIRouter:
 
         return await write(request, units, work)
 
-    @router.put("/{contact_id}/bans", status_code=202, response_model=BansAnswer)
+    @router.put(
+        "/{contact_id}/bans",
+        status_code=202,
+        response_model=BansAnswer,
+        responses=may_refuse(BanNotConfigured),
+    )
     async def set_bans(request: Request, contact_id: UUID, body: BansInput) -> Response:
         """Ban or free a contact on channels; answers the consent number that covers it."""
 

@@ -1,10 +1,12 @@
 """Routes of customers and of since when the relationship lasts."""
 
+from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
+from services.customers.api.duplicates import DuplicateOutput, duplicates_output
 from services.customers.api.shapes import (
     AddresseeOutput,
     BansAnswer,
@@ -17,11 +19,13 @@ from services.customers.api.shapes import (
     RelationshipStartInput,
     customer_output,
 )
-from services.customers.handlers.change_bans import SetBans, ban_customer
+from services.customers.handlers.change_bans import BanNotConfigured, SetBans, ban_customer
 from services.customers.handlers.delete_customer import delete_customer
+from services.customers.handlers.find_duplicates import duplicates_of
 from services.customers.handlers.live import live_customer
 from services.customers.handlers.pick_contacts import DocumentPurpose, gaps, pick_contacts
 from services.customers.handlers.save_customer import (
+    CustomerKeyTaken,
     Here,
     SaveCustomer,
     SetRelationshipStart,
@@ -30,9 +34,16 @@ from services.customers.handlers.save_customer import (
     set_relationship_start,
 )
 from services.customers.persistence import customers as store
+from shared.chassis.http.description import may_refuse
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of
 from shared.chassis.http.writes import Answer, Expected, etag, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
+
+
+class CustomerCreated(CustomerOutput):
+    """A customer as it was created, and who may be the same: the creation refuses none."""
+
+    possible_duplicates: list[DuplicateOutput]
 
 
 def _command(body: CustomerInput | CustomerChange, *, number: str | None = None) -> SaveCustomer:
@@ -44,7 +55,9 @@ def _command(body: CustomerInput | CustomerChange, *, number: str | None = None)
         phone=body.phone,
         headcount=body.headcount,
         references=tuple((one.source, one.ref) for one in body.references),
+        address=body.address.to_domain(),
         classifications=body.classifications,
+        attribute_values=body.attribute_values,
         ended_on=body.ended_on,
     )
 
@@ -62,13 +75,23 @@ def customers_router(units: UnitOfWorkFactory, here: Here) -> APIRouter:
             headers["Location"] = f"/v1/customers/{customer_id}"
         return Answer(body, status, headers)
 
-    @router.post("", status_code=201, response_model=CustomerOutput)
+    @router.post(
+        "",
+        status_code=201,
+        response_model=CustomerCreated,
+        responses=may_refuse(CustomerKeyTaken),
+    )
     async def create(request: Request, body: CustomerInput) -> Response:
         """Create a customer. ERP documents that wait for it are applied."""
 
         async def work(unit: UnitOfWork) -> Answer:
             customer_id = await create_customer(_command(body, number=body.number), unit, here)
-            return await answer(customer_id, unit, 201)
+            created = await answer(customer_id, unit, 201)
+            found = await duplicates_of(unit.connection, "customer", customer_id)
+            told = CustomerCreated(
+                **created.body.model_dump(), possible_duplicates=duplicates_output(found)
+            )
+            return replace(created, body=told)
 
         return await write(request, units, work)
 
@@ -93,7 +116,11 @@ def customers_router(units: UnitOfWorkFactory, here: Here) -> APIRouter:
         response.headers["ETag"] = etag(body.version)
         return body
 
-    @router.put("/{customer_id}", response_model=CustomerOutput)
+    @router.put(
+        "/{customer_id}",
+        response_model=CustomerOutput,
+        responses=may_refuse(CustomerKeyTaken),
+    )
     async def change(
         request: Request, customer_id: UUID, body: CustomerChange, expected: Expected
     ) -> Response:
@@ -128,7 +155,12 @@ def customers_router(units: UnitOfWorkFactory, here: Here) -> APIRouter:
 
         return await write(request, units, work)
 
-    @router.put("/{customer_id}/bans", status_code=202, response_model=BansAnswer)
+    @router.put(
+        "/{customer_id}/bans",
+        status_code=202,
+        response_model=BansAnswer,
+        responses=may_refuse(BanNotConfigured),
+    )
     async def set_bans(request: Request, customer_id: UUID, body: BansInput) -> Response:
         """Ban or free all contacts of the customer, in that role."""
 

@@ -15,7 +15,9 @@ from services.customers.api.shapes import (
     contact_output,
     customer_output,
 )
+from services.customers.handlers.merge_records import merge_deleted_customer
 from services.customers.handlers.restore_records import (
+    RestoreConflict,
     RestoreCustomer,
     RestoreNotActivated,
     restore_contact,
@@ -25,6 +27,7 @@ from services.customers.handlers.save_customer import Here
 from services.customers.persistence import deleted as store
 from services.customers.persistence.contacts import fetch_contacts
 from services.customers.persistence.customers import fetch_customers, fetch_references
+from shared.chassis.http.description import may_refuse
 from shared.chassis.http.paging import BadCursor, Cursor, Limit, Page, page_of, read_cursor
 from shared.chassis.http.writes import Answer, etag, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -62,6 +65,11 @@ class RestoreInput(Input):
         default=None, description="another one, or null for none; left out: the one it had"
     )
 
+    merge_into: UUID | None = Field(
+        default=None,
+        description="restore nothing; merge the deleted customer into this live one instead",
+    )
+
     def to_command(self) -> RestoreCustomer:
         """Return the command."""
         return RestoreCustomer(
@@ -88,7 +96,12 @@ def deleted_router(units: UnitOfWorkFactory, here: Here, *, enabled: bool) -> AP
         if not enabled:
             raise RestoreNotActivated("Deleted records are not shown or restored here.")
 
-    router = APIRouter(prefix="/v1", tags=["deleted"], dependencies=[Depends(activated)])
+    router = APIRouter(
+        prefix="/v1",
+        tags=["deleted"],
+        dependencies=[Depends(activated)],
+        responses=may_refuse(RestoreNotActivated),
+    )
 
     @router.get("/deleted-customers")
     async def list_customers(cursor: Cursor = None, limit: Limit = 50) -> Page[DeletedCustomer]:
@@ -98,18 +111,31 @@ def deleted_router(units: UnitOfWorkFactory, here: Here, *, enabled: bool) -> AP
         items = [DeletedCustomer(**row._mapping) for row in rows]
         return page_of(items, limit, lambda one: (one.deleted_at.isoformat(), str(one.customer_id)))
 
-    @router.post("/deleted-customers/{customer_id}/restore", response_model=CustomerOutput)
+    @router.post(
+        "/deleted-customers/{customer_id}/restore",
+        response_model=CustomerOutput,
+        responses=may_refuse(RestoreConflict),
+    )
     async def bring_back_customer(
         request: Request, customer_id: UUID, body: RestoreInput | None = None
     ) -> Response:
-        """Restore a customer; a key that a live one owns by now is a conflict with its choices."""
+        """
+        Restore a customer; a key that a live one owns by now is a conflict with its choices.
+
+        With `merge_into` it answers with the live customer that the deleted one was merged into.
+        """
 
         async def work(unit: UnitOfWork) -> Answer:
-            command = (body or RestoreInput()).to_command()
-            await restore_customer(customer_id, command, unit, countries=here.countries)
-            rows = await fetch_customers(unit.connection, [customer_id])
-            references = await fetch_references(unit.connection, [customer_id])
-            output = customer_output(rows[customer_id], references.get(customer_id, []))
+            wanted = body or RestoreInput()
+            if wanted.merge_into is None:
+                command = wanted.to_command()
+                await restore_customer(customer_id, command, unit, countries=here.countries)
+            else:
+                await merge_deleted_customer(customer_id, wanted.merge_into, unit)
+            lives = wanted.merge_into or customer_id
+            rows = await fetch_customers(unit.connection, [lives])
+            references = await fetch_references(unit.connection, [lives])
+            output = customer_output(rows[lives], references.get(lives, []))
             return Answer(output, headers={"ETag": etag(output.version)})
 
         return await write(request, units, work)

@@ -8,6 +8,7 @@ from pydantic_core import from_json, to_json
 
 from services.customers.api.shapes import EventAnswer, EventsAnswer
 from shared.chassis.errors import Kind, Refusal
+from shared.chassis.http.description import WITHOUT_KEY, may_refuse
 from shared.chassis.inbox import ENTRANCE, MAX_MESSAGE, Inbox, Stored, UnreadableMessage
 from shared.chassis.messages import Incoming
 from shared.chassis.worker import explain
@@ -34,11 +35,40 @@ class TooManyEvents(Refusal):
     remedy = f"Send at most {MAX_EVENTS} events per request."
 
 
+_EVENT: dict[str, Any] = {
+    "type": "object",
+    "description": "A CloudEvent of one of the types in docs/events.md.",
+    "examples": [
+        {
+            "specversion": "1.0",
+            "id": "customer-17850-1",
+            "source": "/erp/main",
+            "type": "erp.customer-saved.v1",
+            "data": {"erp_ref": "17850", "name": "Kauppa Oy"},
+        }
+    ],
+}
+_EVENTS = {"type": "array", "minItems": 1, "maxItems": MAX_EVENTS, "items": _EVENT}
+_BODY = {
+    "required": True,
+    "content": {
+        "application/json": {"schema": {"anyOf": [_EVENT, _EVENTS]}},
+        "application/cloudevents+json": {"schema": _EVENT},
+        "application/cloudevents-batch+json": {"schema": _EVENTS},
+    },
+}
+
+
 def erp_router(inbox: Inbox) -> APIRouter:
     """Return the route POST /v1/erp/events."""
     router = APIRouter(prefix="/v1/erp", tags=["erp"])
 
-    @router.post("/events", status_code=202)
+    @router.post(
+        "/events",
+        status_code=202,
+        responses=may_refuse(EventsUnreadable, TooManyEvents),
+        openapi_extra={"requestBody": _BODY, **WITHOUT_KEY},
+    )
     async def take(request: Request) -> EventsAnswer:
         """
         Take ERP events, one or a batch, and answer for each.

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from services.customers.api.operations import LANE, UNDO, UndoneOutput
 from services.customers.api.shapes import Input, storable
-from services.customers.domain.import_fields import HEADERS, proposed
+from services.customers.domain.import_fields import HEADERS, is_field, proposed
 from services.customers.domain.lists import LISTS
 from services.customers.handlers.keep_imports import (
     MAX_FILE,
@@ -203,7 +203,9 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
     async def fields() -> list[FieldOutput]:
         """List what a column can mean; attributes, bans and ticks go by number besides."""
         known = {field: names.split("|") for field, names in HEADERS.items()}
-        lists = {f"customer.{one.name}": [] for one in LISTS.values() if one.held_by_customers}
+        lists: dict[str, list[str]] = {
+            name: [] for one in LISTS if is_field(name := f"customer.{one}")
+        }
         patterns: dict[str, list[str]] = {
             "customer.<list>.<number>": [],
             "contact.attribute.<number>": [],

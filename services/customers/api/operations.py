@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from services.customers.api.search import FilterInput, filter_of
 from services.customers.api.shapes import (
+    AttributeValuesInput,
     BoundedDay,
     ClassificationsInput,
     Input,
@@ -18,6 +19,8 @@ from services.customers.api.shapes import (
 )
 from services.customers.handlers.change_many import (
     Change,
+    EverybodyMeant,
+    OperationTooLarge,
     Plan,
     Rehearsed,
     carry_out,
@@ -28,13 +31,16 @@ from services.customers.handlers.change_many import (
     rehearse_move,
 )
 from services.customers.handlers.save_customer import Here
+from services.customers.handlers.save_list_value import ValueNotFound
 from services.customers.handlers.undo_operation import (
     OperationNotFound,
+    OperationUndone,
     Undone,
     check_undo,
     undo_operation,
 )
 from services.customers.persistence import operations as store
+from shared.chassis.http.description import may_refuse
 from shared.chassis.http.jobs import JobOutput, write_job
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of
 from shared.chassis.http.writes import Answer, write
@@ -52,9 +58,9 @@ DryRun = Annotated[bool, Query(description="only tell what would change, now")]
 class MoveInput(Input):
     """Move ALL customers of one value of a list to another, deleted ones too."""
 
-    list: Annotated[str, Field(max_length=40, examples=["industry"])]
-    from_number: Number
-    to_number: Number
+    list: Annotated[str, Field(max_length=40, examples=["customer_type"])]
+    from_number: Number = Field(examples=[2])
+    to_number: Number = Field(examples=[1])
     ended_on: BoundedDay | None = Field(default=None, description="when moved to an ended status")
 
 
@@ -63,9 +69,10 @@ class ChangeInput(Input):
 
     filter: FilterInput
     everybody: bool = Field(default=False, description="needed where the filter restricts nothing")
-    put: ClassificationsInput = Field(default_factory=dict)
-    add: ClassificationsInput = Field(default_factory=dict)
-    remove: ClassificationsInput = Field(default_factory=dict)
+    put: ClassificationsInput = Field(default_factory=dict, examples=[{"customer_type": [1]}])
+    add: ClassificationsInput = Field(default_factory=dict, examples=[{"category": [1]}])
+    remove: ClassificationsInput = Field(default_factory=dict, examples=[{"category": [2]}])
+    put_values: AttributeValuesInput = Field(default_factory=dict)
     ended_on: BoundedDay | None = Field(default=None, description="when put to an ended status")
 
 
@@ -116,6 +123,11 @@ class LeftOutput(BaseModel):
     record: Literal["customer", "contact"]
     record_id: UUID
     fields: dict[str, str] = Field(examples=[{"classifications": "changed_since"}])
+    choices: list[dict[str, str | None]] = Field(
+        default_factory=list,
+        description="of a customer that cannot come back under its keys: what restores it, as the "
+        "body of POST /v1/deleted-customers/{id}/restore",
+    )
 
 
 class UndoneOutput(BaseModel):
@@ -137,7 +149,12 @@ def undone_output(undone: Undone) -> UndoneOutput:
         deleted=undone.deleted,
         changed_since=undone.changed_since,
         first_changed_since=[
-            LeftOutput(record=one.record, record_id=one.record_id, fields=dict(one.fields))
+            LeftOutput(
+                record=one.record,
+                record_id=one.record_id,
+                fields=dict(one.fields),
+                choices=list(one.choices),
+            )
             for one in undone.first_changed_since
         ],
         bans_kept=undone.bans_kept,
@@ -161,7 +178,7 @@ def _rehearsal(rehearsed: Rehearsed) -> Answer:
 async def _plan(body: MoveInput | ChangeInput, unit: UnitOfWork) -> Plan:
     if isinstance(body, MoveInput):
         return await plan_move(body.list, body.from_number, body.to_number, unit)
-    change = Change(put=body.put, add=body.add, remove=body.remove)
+    change = Change(body.put, body.add, body.remove, body.put_values)
     return await plan_change(filter_of(body.filter), change, unit, everybody=body.everybody)
 
 
@@ -222,12 +239,22 @@ def operations_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> 
             return await write(request, units, rehearse)
         return await write_job(request, units, jobs, ask)
 
-    @router.post("/customer-moves", status_code=202, response_model=JobOutput, responses=_ANSWERS)
+    @router.post(
+        "/customer-moves",
+        status_code=202,
+        response_model=JobOutput,
+        responses=_ANSWERS | may_refuse(ValueNotFound, OperationTooLarge),
+    )
     async def move(request: Request, body: MoveInput, dry_run: DryRun = False) -> Response:
         """Move all customers of one value to another (TS-19); rehearse it first with dry_run."""
         return await begin(request, MOVE, body, dry_run=dry_run)
 
-    @router.post("/customer-changes", status_code=202, response_model=JobOutput, responses=_ANSWERS)
+    @router.post(
+        "/customer-changes",
+        status_code=202,
+        response_model=JobOutput,
+        responses=_ANSWERS | may_refuse(OperationTooLarge, EverybodyMeant),
+    )
     async def change(request: Request, body: ChangeInput, dry_run: DryRun = False) -> Response:
         """Put, add or remove values for every match of a search; rehearse it with dry_run."""
         return await begin(request, CHANGE, body, dry_run=dry_run)
@@ -255,7 +282,7 @@ def operations_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> 
         "/operations/{operation_id}/undo",
         status_code=202,
         response_model=JobOutput,
-        responses={200: {"model": UndoneOutput}},
+        responses={200: {"model": UndoneOutput}, **may_refuse(OperationUndone)},
     )
     async def undo(request: Request, operation_id: UUID) -> Response:
         """Give back what nobody has changed since; the undoing can be undone as well."""

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from services.customers.domain.profiles import Plan
@@ -68,7 +68,7 @@ def profiles_router(units: UnitOfWorkFactory) -> APIRouter:
     @router.post("/{name}/apply", response_model=AppliedOutput)
     async def apply(
         request: Request,
-        name: str,
+        name: Annotated[str, Path(examples=["defaults"])],
         dry_run: Annotated[bool, Query(description="only tell what would be added")] = False,
     ) -> Response:
         """Add what the register has never had of a profile; nothing that is there is changed."""

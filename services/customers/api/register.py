@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from sqlalchemy import text
 
 from services.customers.api.shapes import (
@@ -18,6 +18,7 @@ from services.customers.persistence import register as store
 from shared.chassis.http.writes import Answer, Expected, etag, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
+SettingName = Annotated[str, Path(examples=["STARTDATE_INVOICE"])]
 DryRun = Annotated[bool, Query(description="only tell what would change")]
 
 
@@ -47,7 +48,7 @@ def register_router(units: UnitOfWorkFactory) -> APIRouter:
             return [SettingOutput(**row._mapping) for row in rows]
 
     @router.get("/settings/{name}")
-    async def setting(name: str, response: Response) -> SettingOutput:
+    async def setting(name: SettingName, response: Response) -> SettingOutput:
         """Fetch one setting."""
         if name not in NAMES:
             raise SettingNotFound(f"There is no setting {name[:60]!r}.")
@@ -62,7 +63,7 @@ def register_router(units: UnitOfWorkFactory) -> APIRouter:
     @router.put("/settings/{name}", response_model=SettingChanged)
     async def change(
         request: Request,
-        name: str,
+        name: SettingName,
         body: SettingInput,
         expected: Expected,
         dry_run: DryRun = False,

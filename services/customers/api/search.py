@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, StrictFloat, StrictInt, StrictStr
 
 from services.customers.api.shapes import (
     BoundedDay,
@@ -22,11 +22,16 @@ from services.customers.domain.search import (
     COUNTED_AT_MOST,
     FACETS_AT_MOST,
     CustomerFilter,
+    Documents,
     Ended,
+    Scope,
     Sort,
     Turnover,
+    ValueFilter,
 )
 from services.customers.handlers.save_search import (
+    SearchTitleTaken,
+    TooManySearches,
     change_search,
     delete_search,
     save_search,
@@ -40,13 +45,21 @@ from services.customers.handlers.search_customers import (
     search_customers,
 )
 from services.customers.persistence.saved_searches import fetch_search, list_searches
+from shared.chassis.http.description import WITHOUT_KEY, may_refuse, streams
 from shared.chassis.http.paging import BadCursor, read_cursor, write_cursor
 from shared.chassis.http.writes import Answer, Expected, etag, write
+from shared.chassis.spreadsheet import CSV, XLSX
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from shared.contracts.types import Currency, Money
 
+MEDIA: dict[Format, str] = {"csv": CSV, "ndjson": "application/x-ndjson", "xlsx": XLSX}
+DocumentCount = Annotated[int, Field(ge=0, le=10_000)]
 # A name of 500 characters, each written as two escapes, in base64.
 MAX_CURSOR = 9000
+VALUES_AT_MOST = 10
+
+SearchedText = Annotated[StrictStr, Field(min_length=1, max_length=500), AfterValidator(storable)]
+SearchedValue = SearchedText | StrictInt | StrictFloat
 
 
 class TurnoverInput(Input):
@@ -57,6 +70,37 @@ class TurnoverInput(Input):
     until: BoundedDay | None = None
     least: Money | None = None
     most: Money | None = None
+
+
+class ValueFilterInput(Input):
+    """What the value of an attribute must be: a text equals or contains, whatever its case; a
+    number or a day equals, is at least, is at most.
+    """
+
+    attribute: Number
+    scope: Scope = Scope.CUSTOMER
+    equals: SearchedValue | None = None
+    contains: SearchedText | None = None
+    at_least: SearchedValue | None = None
+    at_most: SearchedValue | None = None
+
+
+class DocumentsInput(Input):
+    """How many valid documents are dated in a period; where neither number is given, one suffices.
+
+    `{"kind": "invoice", "since": "2026-01-01", "at_most": 0}`: no invoice since then.
+    """
+
+    kind: Literal["invoice", "sales_order", "credit_note", "any"] = "any"
+    since: BoundedDay | None = None
+    until: BoundedDay | None = None
+    at_least: DocumentCount | None = None
+    at_most: DocumentCount | None = None
+
+    def to_domain(self) -> Documents:
+        """Return the condition as the domain has it."""
+        kind = None if self.kind == "any" else self.kind
+        return Documents(kind, self.since, self.until, self.at_least, self.at_most)
 
 
 class FilterInput(Input):
@@ -71,7 +115,7 @@ class FilterInput(Input):
     having: ClassificationsInput = Field(
         default_factory=dict, description="one of these numbers, by list; groups with their subtree"
     )
-    lacking: ClassificationsInput = Field(default_factory=dict)
+    lacking: ClassificationsInput = Field(default_factory=dict, examples=[{"category": [1]}])
     ended: Ended | None = Field(
         default=None,
         description="customers in ended statuses are hidden unless status is asked about",
@@ -80,6 +124,14 @@ class FilterInput(Input):
     started_since: BoundedDay | None = None
     started_until: BoundedDay | None = None
     turnover: TurnoverInput | None = None
+    documents: DocumentsInput | None = None
+    city: Required | None = Field(default=None, description="whole name, whatever its case")
+    postal_code: Required | None = Field(default=None, description="its beginning")
+    attribute_values: Annotated[list[ValueFilterInput], Field(max_length=VALUES_AT_MOST)] = Field(
+        default_factory=list,
+        description="values of attributes of the customer, or of one of its contacts",
+        examples=[[{"attribute": 7, "equals": "gold"}]],
+    )
 
 
 class SearchInput(Input):
@@ -120,7 +172,7 @@ class SearchOutput(BaseModel):
 class SavedSearchInput(Input):
     """A search under a title of its own."""
 
-    title: Required
+    title: Required = Field(examples=["Harbours"])
     search: SearchInput
 
 
@@ -144,6 +196,10 @@ def filter_of(body: FilterInput) -> CustomerFilter:
         started_since=body.started_since,
         started_until=body.started_until,
         turnover=None if body.turnover is None else Turnover(**body.turnover.model_dump()),
+        documents=None if body.documents is None else body.documents.to_domain(),
+        city=body.city,
+        postal_code=body.postal_code,
+        attribute_values=tuple(ValueFilter(**one.model_dump()) for one in body.attribute_values),
     )
 
 
@@ -215,26 +271,27 @@ def search_router(units: UnitOfWorkFactory) -> APIRouter:
         wanted = FilterInput(fragment=q, having=having, ended=ended)
         return await run(PageInput(filter=wanted, sort=sort, limit=limit, cursor=cursor))
 
-    @router.post("/customers/search")
+    @router.post("/customers/search", openapi_extra=WITHOUT_KEY)
     async def search(body: PageInput) -> SearchOutput:
         """Search customers by everything there is to search by."""
         return await run(body)
 
-    @router.post("/customers/export", response_class=StreamingResponse)
+    @router.post(
+        "/customers/export",
+        response_class=StreamingResponse,
+        responses=streams(*MEDIA.values()),
+        openapi_extra=WITHOUT_KEY,
+    )
     async def export(
         body: SearchInput, format: Annotated[Format, Query()] = "csv"
     ) -> StreamingResponse:
-        """Export the matches as a stream, in order; spreadsheets may open the CSV safely."""
+        """Export the matches as a stream, in order; spreadsheets may open CSV and XLSX safely."""
         stream = await export_customers(
             filter_of(body.filter), units, sort=body.sort, format=format
         )
-        kinds: dict[Literal["csv", "ndjson"], str] = {
-            "csv": "text/csv; charset=utf-8",
-            "ndjson": "application/x-ndjson",
-        }
         return StreamingResponse(
             stream,
-            media_type=kinds[format],
+            media_type=MEDIA[format],
             headers={"Content-Disposition": f'attachment; filename="customers.{format}"'},
         )
 
@@ -248,7 +305,10 @@ def search_router(units: UnitOfWorkFactory) -> APIRouter:
     async def answer(search_id: UUID, unit: UnitOfWork, status: int = 200) -> Answer:
         row = await fetch_search(unit.connection, search_id)
         body = SavedSearchOutput(**row._mapping)
-        return Answer(body, status, {"ETag": etag(body.version)})
+        headers = {"ETag": etag(body.version)}
+        if status == 201:
+            headers["Location"] = f"/v1/saved-searches/{search_id}"
+        return Answer(body, status, headers)
 
     @router.get("/saved-searches/{search_id}")
     async def one_saved(search_id: UUID, response: Response) -> SavedSearchOutput:
@@ -258,7 +318,12 @@ def search_router(units: UnitOfWorkFactory) -> APIRouter:
         response.headers["ETag"] = etag(row.version)
         return SavedSearchOutput(**row._mapping)
 
-    @router.post("/saved-searches", status_code=201, response_model=SavedSearchOutput)
+    @router.post(
+        "/saved-searches",
+        status_code=201,
+        response_model=SavedSearchOutput,
+        responses=may_refuse(SearchTitleTaken, TooManySearches),
+    )
     async def keep(request: Request, body: SavedSearchInput) -> Response:
         """Save a search under a title."""
         check_lists(filter_of(body.search.filter), body.search.facets)
@@ -269,7 +334,11 @@ def search_router(units: UnitOfWorkFactory) -> APIRouter:
 
         return await write(request, units, work)
 
-    @router.put("/saved-searches/{search_id}", response_model=SavedSearchOutput)
+    @router.put(
+        "/saved-searches/{search_id}",
+        response_model=SavedSearchOutput,
+        responses=may_refuse(SearchTitleTaken),
+    )
     async def change(
         request: Request, search_id: UUID, body: SavedSearchInput, expected: Expected
     ) -> Response:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from uuid import UUID
 
 import phonenumbers
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
@@ -25,6 +26,18 @@ class PostalAddress:
         if not all(parts):
             return None
         return "|".join(" ".join(str(part).split()).casefold() for part in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Of whom somebody is a contact, as what, and in which order among the contacts there.
+
+    A position of None is not said: it stays as it is, and is 0 where there was none.
+    """
+
+    customer_id: UUID
+    role: str | None = None
+    position: int | None = None
 
 
 # Addresses of plain letters, for which the checks of all others have nothing to say; they are most,

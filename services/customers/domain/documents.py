@@ -36,6 +36,8 @@ class DocumentState:
     order_id: str | None = None
     invoice_id: str | None = None
     lines: list[dict[str, Any]] | None = None
+    # Whose id is in the hash, where a merge has moved the document since.
+    hashed_for: UUID | None = None
 
     @property
     def key(self) -> tuple[str, str, str]:

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from services.customers.domain.attribute_values import TICK, value_type_of
 from services.customers.domain.business_ids import checked_business_id
 from services.customers.domain.classification import Held
 from services.customers.domain.contact_data import checked_email, checked_phone
@@ -27,7 +28,8 @@ class Rules:
     titles: Mapping[int, Collection[str]]
     settings: Mapping[str, int | None]
     attributes: Collection[int]
-    default_status: int | None
+    # What a new customer holds of the compulsory lists.
+    default_keys: Collection[int]
     ended_statuses: Collection[int]
     end_reasons: Collection[int]
     region: str
@@ -44,7 +46,7 @@ def read_cell(column: Column, text: str, rules: Rules) -> Any:
     if column.tick is not None:
         return _yes(text), _ticked_value(column, rules)
     if column.list_name is not None:
-        return _values(column, text, rules)
+        return _without_value(column.list_name, _values(column, text, rules))
     name = column.field
     if column.ban is not None:
         if _yes(text) and rules.settings.get(column.ban) is None:
@@ -84,12 +86,12 @@ def _ticked_value(column: Column, rules: Rules) -> Held | None:
     name, number = column.tick
     if column.record == CONTACT:
         if number not in rules.attributes:
-            raise InvalidField(name, f"there is no contact attribute {number}", "Map another.")
+            raise InvalidField(name, f"no attribute {number} is ticked alone", "Map another.")
         return None
     found = next((one for one in rules.values.get(name, ()) if one.number == number), None)
     if found is None:
         raise InvalidField(name, f"there is no {name} {number}", "Map the column to another.")
-    return found
+    return _without_value(name, [found])[0]
 
 
 def _values(column: Column, text: str, rules: Rules) -> list[Held]:
@@ -102,6 +104,17 @@ def _values(column: Column, text: str, rules: Rules) -> list[Held]:
     if not LISTS[column.list_name].several or not parts:
         parts = [text]
     return [value for part in parts if (value := _value(column, part, rules)) is not None]
+
+
+def _without_value(name: str, values: Sequence[Held]) -> list[Held]:
+    """Return values that are held by a tick alone; attributes with values need more than that."""
+    if any(value_type_of(one.facts) != TICK for one in values):
+        raise InvalidField(
+            name,
+            "the attribute has a value of its own",
+            "Give it the value by hand, or map others.",
+        )
+    return list(values)
 
 
 def _value(column: Column, text: str, rules: Rules, *, required: bool = True) -> Held | None:

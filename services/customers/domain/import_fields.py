@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from services.customers.domain.bans import CHANNEL_OF
-from services.customers.domain.lists import LISTS
+from services.customers.domain.lists import ATTRIBUTES_OF, LISTS
 from shared.chassis.errors import InvalidField
 
 CUSTOMER, CONTACT = "customer", "contact"
@@ -82,12 +82,16 @@ YES = frozenset(
 NO = frozenset(["0", "-", "n", "no", "false", "ei", "e", "nej", "falskt", "nem", "hamis"])
 
 _TEXTS = {
-    "customer": ("ref", "number", "name", "business_id", "email", "phone"),
+    "customer": (
+        *("ref", "number", "name", "business_id", "email", "phone"),
+        *("street", "postal_code", "city", "country"),
+    ),
     "contact": (
         *("ref", "first_name", "last_name", "email", "mobile", "phone"),
         *("street", "postal_code", "city", "country", "language", "role"),
     ),
 }
+_BOTH = ("email", "phone", "street", "postal_code", "city", "country")
 _OTHER = ("customer.headcount", "customer.relationship_start")
 _TICK = re.compile(r"(customer\.(?P<list>[a-z_]+)|contact\.attribute)\.(?P<number>[1-9][0-9]{0,8})")
 MATCHES = ("ref", "number", "business_id")
@@ -153,7 +157,7 @@ def proposed(headers: Sequence[str]) -> dict[str, str]:
     if "contact.ref" in found.values():
         return found
     # Contacts go by a key of their own; without one an address is the customer's.
-    own = {f"contact.{one}": f"customer.{one}" for one in ("email", "phone")}
+    own = {f"contact.{one}": f"customer.{one}" for one in _BOTH}
     told = {header: own.get(field, field) for header, field in found.items()}
     return {
         header: field
@@ -167,8 +171,8 @@ def is_field(name: str) -> bool:
     record, _, field = name.partition(".")
     if field in _TEXTS.get(record, ()) or name in _OTHER:
         return True
-    if record == CUSTOMER and field in LISTS and LISTS[field].held_by_customers:
-        return True
+    if record == CUSTOMER and field in LISTS and field not in ATTRIBUTES_OF:
+        return LISTS[field].held_by_customers
     if record == CONTACT and field.startswith("ban."):
         return field.removeprefix("ban.") in CHANNEL_OF
     tick = _TICK.fullmatch(name)
@@ -176,7 +180,10 @@ def is_field(name: str) -> bool:
         return False
     chosen = tick["list"]
     return chosen is None or (
-        chosen in LISTS and LISTS[chosen].held_by_customers and LISTS[chosen].several
+        chosen in LISTS
+        and chosen not in ATTRIBUTES_OF
+        and LISTS[chosen].held_by_customers
+        and LISTS[chosen].several
     )
 
 

@@ -19,10 +19,13 @@ from services.customers.domain.classification import (
 )
 from services.customers.domain.import_cells import Rules, read_cell
 from services.customers.domain.import_fields import CONTACT, CUSTOMER, Column
-from services.customers.domain.lists import LISTS, TRACKING_VALUE
+from services.customers.domain.lists import LISTS
 from shared.chassis.errors import FieldProblem, InvalidField
 
-CUSTOMER_FIELDS = ("number", "name", "business_id", "email", "phone", "headcount")
+CUSTOMER_FIELDS = (
+    *("number", "name", "business_id", "email", "phone", "headcount"),
+    *("street", "postal_code", "city", "country"),
+)
 CONTACT_FIELDS = (
     *("first_name", "last_name", "email", "mobile", "phone"),
     *("street", "postal_code", "city", "country", "language"),
@@ -37,6 +40,8 @@ class CustomerState:
     customer_id: UUID
     fields: Mapping[str, Any]
     keys: frozenset[int]
+    # Of attributes that have values, which an import leaves as they are.
+    values: Mapping[int, Any] = field(default_factory=dict)
     ended_on: date | None = None
     started_on: date | None = None
     started_by_hand: bool = False
@@ -235,11 +240,10 @@ class _Row:
                 "Fill in the name, or the key of a customer that is there.",
             )
         self.changes["customer.created"] = [None, True]
-        status = self.rules.default_status
         return CustomerState(
             self.rules.new_id(),
             dict.fromkeys(CUSTOMER_FIELDS),
-            frozenset() if status is None else frozenset({status}),
+            frozenset(self.rules.default_keys),
             created=True,
         )
 
@@ -425,7 +429,7 @@ class _Row:
 
 
 def _same_object(name: str, one: Held, values: Sequence[Held]) -> bool:
-    return name == TRACKING_VALUE and one.parent in {value.parent for value in values}
+    return LISTS[name].one_inside and one.parent in {value.parent for value in values}
 
 
 def _day(value: date | None) -> str | None:

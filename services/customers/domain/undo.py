@@ -9,6 +9,7 @@ TAKEN = "taken"
 
 UNITS = {
     "customer": (
+        ("deleted_at", "merged_into"),
         # A status that means ended, the reason and the day of the end belong together.
         ("classifications", "ended_on", "attribute_values"),
         (
@@ -19,6 +20,10 @@ UNITS = {
             "start_recorded_at",
         ),
     ),
-    "contact": (("attributes", "attribute_values"),),
+    # A choice is held with its attribute, and a value with its own.
+    "contact": (
+        ("attributes", "attribute_values", "classifications"),
+        ("deleted_at", "merged_into"),
+    ),
 }
 """By record, the fields that are one: who has changed one of them has changed them all."""

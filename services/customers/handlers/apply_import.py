@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from services.customers.domain.contact_data import Place
 from services.customers.domain.events import RelationshipEnded, RelationshipStarted
 from services.customers.domain.import_fields import Column
 from services.customers.domain.import_plan import (
@@ -17,14 +18,14 @@ from services.customers.domain.import_plan import (
     Plan,
     Present,
 )
-from services.customers.domain.lists import CUSTOMER_KIND, CUSTOMER_STATUS
+from services.customers.domain.lists import CUSTOMER_KIND
 from services.customers.domain.relationship import MANUAL, Relationship
 from services.customers.handlers.save_customer import keys_of
 from services.customers.handlers.store_contacts import Contacts, store_contacts
 from services.customers.handlers.tell_records import tell_customers
 from services.customers.persistence import customers as store
 from services.customers.persistence import imports
-from services.customers.persistence.lists import default_key, values_of
+from services.customers.persistence.lists import values_of
 from shared.chassis.unit_of_work import UnitOfWork
 
 Rows = Sequence[tuple[int, Sequence[str]]]
@@ -177,7 +178,8 @@ async def _apply_customers(
     uow: UnitOfWork,
 ) -> Mapping[UUID, CustomerState]:
     rows = {
-        one.customer_id: {"customer_id": one.customer_id, **one.fields} for one in states.values()
+        one.customer_id: {"customer_id": one.customer_id, "keys": one.keys, **one.fields}
+        for one in states.values()
     }
     fresh = [one for one in states.values() if one.customer_id not in before]
     await _number(fresh, rows, uow)
@@ -188,15 +190,15 @@ async def _apply_customers(
     known = [rows[one] for one in states if one in before]
     if known:
         await store.update_customers(uow.connection, known, now=uow.now)
-    default = next(iter(await _given_at_birth(fresh, uow)), frozenset())
     classified = {
-        one.customer_id: (one.keys, one.ended_on)
+        one.customer_id: (one.keys, one.ended_on, one.values)
         for one in states.values()
         if (one.keys, one.ended_on)
         != (
             (held.keys, held.ended_on)
             if (held := before.get(one.customer_id)) is not None
-            else (default, None)
+            # New ones are inserted with what they hold.
+            else (one.keys, None)
         )
     }
     if classified:
@@ -217,14 +219,6 @@ async def _apply_customers(
         keys = tuple((source, ref) for ref in one.refs)
         uow.release(keys_of(rows[one.customer_id], keys))
     return states
-
-
-async def _given_at_birth(fresh: Sequence[CustomerState], uow: UnitOfWork) -> list[frozenset[int]]:
-    """Return the keys with which customers are inserted, if any are."""
-    if not fresh:
-        return []
-    key = await default_key(uow.connection, CUSTOMER_STATUS)
-    return [frozenset() if key is None else frozenset({key})]
 
 
 async def _number(
@@ -267,12 +261,12 @@ async def _apply_contacts(
             fresh=[rows[ref] for ref in fresh],
             known=[rows[ref] for ref in states if ref in before],
             references=[(source, ref, states[ref].contact_id) for ref in fresh],
-            places={
-                (one.contact_id, customer_id, role)
+            places=[
+                (one.contact_id, Place(customer_id, role))
                 for ref, one in states.items()
                 for customer_id, role in one.places.items()
                 if ref not in before or before[ref].places.get(customer_id, "") != role
-            },
+            ],
             attributes={
                 one.contact_id: (
                     set(before[ref].attributes) if ref in before else set(),
@@ -291,6 +285,7 @@ def _customer(row: Any) -> CustomerState:
         row.customer_id,
         {name: getattr(row, name) for name in CUSTOMER_FIELDS},
         frozenset(row.classifications),
+        values={int(number): value for number, value in row.attribute_values.items()},
         ended_on=row.ended_on,
         started_on=row.started_on,
         started_by_hand=row.start_source == MANUAL,

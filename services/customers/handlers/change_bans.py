@@ -15,8 +15,14 @@ from services.customers.domain.bans import CHANNEL_OF, Bans, bans_of
 from services.customers.domain.contact_data import PostalAddress
 from services.customers.domain.events import BansChanged
 from services.customers.handlers.tell_records import tell_contacts, tell_customers
-from services.customers.persistence.contacts import fetch_contacts, lock_contacts, set_attributes
+from services.customers.persistence.contacts import (
+    contact_heir,
+    fetch_contacts,
+    lock_contacts,
+    set_attributes,
+)
 from services.customers.persistence.customers import fetch_customers
+from services.customers.persistence.documents import MergedMeanwhile, lock_customers
 from services.customers.persistence.register import (
     consent_seq,
     fetch_settings,
@@ -70,22 +76,30 @@ async def ban_contact(
 ) -> int:
     """Tick or untick the ban attributes of a contact; return the consent number that covers it."""
     settings = await fetch_settings(uow.connection, lock=True)
-    locked = await lock_contacts(uow.connection, [contact_id])
+    heir = await contact_heir(uow.connection, contact_id)
+    locked = await lock_contacts(uow.connection, {contact_id, heir or contact_id})
     if contact_id not in locked:
         raise ContactNotFound(f"There is no contact {contact_id}.")
+    if await contact_heir(uow.connection, contact_id) != heir:
+        raise MergedMeanwhile("The contact was merged into another just now.")
     version, attributes = locked[contact_id]
     if expected is not None and version != expected:
         raise StaleVersion(f"The contact is at version {version}, not {expected}.")
-    after = set(attributes)
+    banned: set[int] = set()
+    freed: set[int] = set()
     for name, channel in CHANNEL_OF.items():
-        banned = command.chosen().get(channel)
-        if banned is None:
+        wanted = command.chosen().get(channel)
+        if wanted is None:
             continue
         number = settings.get(name)
         if number is None:
             raise BanNotConfigured(f"{name} holds no attribute number.")
-        after = after | {number} if banned else after - {number}
-    return await change_attributes({contact_id: (attributes, after)}, uow, settings=settings)
+        (banned if wanted else freed).add(number)
+    changes = {contact_id: (attributes, attributes - freed | banned)}
+    if heir is not None:
+        # Whoever bans one that was merged means the person; to free it, name the one that lives.
+        changes[heir] = (locked[heir][1], locked[heir][1] | banned)
+    return await change_attributes(changes, uow, settings=settings)
 
 
 async def change_attributes(
@@ -140,6 +154,22 @@ async def ban_customer(customer_id: UUID, command: SetBans, uow: UnitOfWork) -> 
     chosen = command.chosen()
     if not chosen:
         return await consent_seq(uow.connection)
+    heir = rows[customer_id].survivor
+    ids = [customer_id] if heir is None else sorted((customer_id, heir))
+    await lock_customers(uow.connection, ids)
+    if (await fetch_customers(uow.connection, [customer_id]))[customer_id].survivor != heir:
+        raise MergedMeanwhile("The customer was merged into another just now.")
+    await _set_bans(customer_id, chosen, uow)
+    banned = {channel: True for channel, wanted in chosen.items() if wanted}
+    if heir is None or not banned:
+        ids = [customer_id]
+    else:
+        # Whoever bans one that was merged means the firm; to free it, name the one that lives.
+        await _set_bans(heir, banned, uow)
+    return await tell_customer_bans(await tell_customers(ids, uow), uow)
+
+
+async def _set_bans(customer_id: UUID, chosen: Mapping[str, bool], uow: UnitOfWork) -> None:
     await uow.connection.execute(
         text(
             """
@@ -158,7 +188,6 @@ async def ban_customer(customer_id: UUID, command: SetBans, uow: UnitOfWork) -> 
             "now": uow.now,
         },
     )
-    return await tell_customer_bans(await tell_customers([customer_id], uow), uow)
 
 
 async def tell_customer_bans(rows: Mapping[UUID, Row[Any]], uow: UnitOfWork) -> int:

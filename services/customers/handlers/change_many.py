@@ -14,10 +14,11 @@ from uuid import UUID
 from services.customers.domain.events import OperationCompleted
 from services.customers.domain.lists import LISTS
 from services.customers.domain.search import CustomerFilter
-from services.customers.handlers.classify_customers import Wanted, classify_customers
+from services.customers.handlers.classify_customers import Values, Wanted, classify_customers
 from services.customers.handlers.save_list_value import ValueNotFound
 from services.customers.persistence import lists, search
 from services.customers.persistence import operations as store
+from services.customers.persistence.holders import holder_ids
 from shared.chassis.errors import InvalidField, Kind, Refusal
 from shared.chassis.unit_of_work import UnitOfWork
 
@@ -47,16 +48,22 @@ class EverybodyMeant(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What to change: values instead of those held of a list, values more, values less."""
+    """
+    What to change: values instead of those held of a list, values more, values less.
+
+    `put_values` are values of attributes by number; None takes attribute and value away.
+    """
 
     put: Wanted = field(default_factory=dict)
     add: Wanted = field(default_factory=dict)
     remove: Wanted = field(default_factory=dict)
+    put_values: Values = field(default_factory=dict)
 
     @property
     def changes_nothing(self) -> bool:
         """Tell whether nobody could ever be changed by it; to put no values is to clear a list."""
-        return not (self.put or any(self.add.values()) or any(self.remove.values()))
+        given = (*self.add.values(), *self.remove.values())
+        return not (self.put or self.put_values or any(given))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +105,7 @@ async def plan_move(name: str, source: int, target: int, uow: UnitOfWork) -> Pla
     row = await lists.find_value(uow.connection, name, source)
     if row is None:
         raise ValueNotFound(f"There is no {name} {source}.")
-    ids = await lists.holder_ids(uow.connection, row.key, limit=AT_MOST + 1)
+    ids = await holder_ids(uow.connection, row.key, limit=AT_MOST + 1)
     change = (
         Change(remove={name: (source,)}, add={name: (target,)})
         if LISTS[name].several
@@ -216,6 +223,7 @@ async def _classify(
         day=day,
         add=plan.change.add,
         remove=plan.change.remove,
+        values=plan.change.put_values,
         rehearse=rehearse,
         holding=plan.holding,
     )

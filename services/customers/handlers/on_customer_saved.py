@@ -10,15 +10,20 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.engine import Row
 
 from services.customers.domain.business_ids import normal_business_id
-from services.customers.domain.contact_data import normal_email, normal_phone
-from services.customers.handlers.save_customer import keys_of
+from services.customers.domain.contact_data import Place, normal_email, normal_phone
+from services.customers.handlers.save_customer import default_prefix, keys_of
 from services.customers.handlers.store_contacts import Contacts, store_contacts
 from services.customers.handlers.tell_records import tell_customers
 from services.customers.persistence import contacts as contact_store
 from services.customers.persistence import customers as store
-from services.customers.persistence.documents import lock_customers, resolve_customers
+from services.customers.persistence.documents import (
+    lock_customers,
+    resolve_customers,
+    resolve_merged,
+)
 from services.customers.persistence.register import fetch_settings
 from shared.chassis.ids import new_id
 from shared.chassis.messages import Batch, Message
@@ -43,7 +48,7 @@ def on_customer_saved(
             key = (message.source, message.data.erp_ref)
             if key not in newest or _rank(message) >= _rank(newest[key]):
                 newest[key] = message
-        customers = await _save_customers(batch, newest, uow, countries)
+        customers = await _save_customers(batch, newest, uow, region, countries)
         saved = [(newest[key], one) for key, one in customers.items()]
         await _save_contacts(saved, _bans_set(batch, customers), uow, region)
 
@@ -58,6 +63,7 @@ async def _save_customers(
     batch: Batch[Any],
     newest: dict[tuple[str, str], Saved],
     uow: UnitOfWork,
+    region: str,
     countries: Collection[str],
 ) -> dict[tuple[str, str], UUID]:
     """Create and change customers; return those that the events were news about."""
@@ -65,9 +71,15 @@ async def _save_customers(
         uow.connection, {("erp_ref", source, ref) for source, ref in newest}
     )
     present = {(source, ref): known[("erp_ref", source, ref)] for source, ref in newest}
+    named = await _merged(newest, present, uow, countries)
+    present |= named
     locked = await lock_customers(
-        uow.connection, [one for one in present.values() if one is not None]
+        uow.connection, [one for one in present.values() if one is not None], resolved=True
     )
+    if named:
+        await store.insert_references(
+            uow.connection, [(source, ref, one) for (source, ref), one in named.items()]
+        )
     stale = await _remember_versions(newest, present, uow)
     # Deleted customers own no keys: what an ERP says of one clashes with nobody.
     deleted = {one for one, row in locked.items() if row.deleted_at is not None}
@@ -96,9 +108,9 @@ async def _save_customers(
             "name": message.data.name,
             "business_id": _business_id(message, countries),
             "email": normal_email(message.data.email) if message.data.email else None,
-            # Not the ERP's to tell: they stay as they are.
-            "phone": before.phone if before else None,
+            # Not the ERP's to tell: it stays as it is.
             "headcount": before.headcount if before else None,
+            **_reached(message.data, before, region),
         }
         ids[key] = row["customer_id"]
         (changed if present[key] else fresh).append(row)
@@ -108,6 +120,7 @@ async def _save_customers(
             await store.next_numbers(
                 uow.connection,
                 sum(not row["number"] for row in fresh),
+                prefix=await default_prefix(uow),
                 besides={row["number"] for row in fresh if row["number"]},
             )
         )
@@ -127,6 +140,35 @@ async def _save_customers(
     if ids:
         await tell_customers(list(ids.values()), uow)
     return ids
+
+
+async def _merged(
+    newest: dict[tuple[str, str], Saved],
+    present: dict[tuple[str, str], UUID | None],
+    uow: UnitOfWork,
+    countries: Collection[str],
+) -> dict[tuple[str, str], UUID]:
+    """Return who is meant by unknown references with the number or business id of a merged one."""
+    unknown = {key: newest[key] for key, known in present.items() if known is None}
+    keys = {key: _keys(message, countries) for key, message in unknown.items()}
+    heirs = await resolve_merged(uow.connection, {one for some in keys.values() for one in some})
+    found: dict[tuple[str, str], UUID] = {}
+    for key, some in keys.items():
+        heir = next((heirs[one] for one in some if one in heirs), None)
+        if heir is not None:
+            found[key] = heir
+    return found
+
+
+def _reached(told: erp.CustomerSaved, before: Row[Any] | None, region: str) -> dict[str, Any]:
+    """Return phone and address as told; what an ERP does not tell of at all stays as it is."""
+    names = ("street", "postal_code", "city", "country")
+    row = {name: getattr(before, name, None) for name in ("phone", *names)}
+    if told.address is not None:
+        row |= {name: getattr(told.address, name) or None for name in names}
+    if told.phone is not None:
+        row["phone"] = normal_phone(told.phone, region=row["country"] or region)
+    return row
 
 
 async def _remember_versions(
@@ -227,7 +269,7 @@ async def _save_contacts(
     ids = {key: known.get(key) or new_id() for key in told}
     fresh = {key for key in told if key not in known}
     rows = {key: _contact_row(ids[key], contact, region) for key, (contact, _) in told.items()}
-    locked = await contact_store.lock_contacts(uow.connection, list(known.values()))
+    locked = await contact_store.lock_contacts(uow.connection, list(known.values()), resolved=True)
     settings = await fetch_settings(uow.connection, lock=True)
     attributes: dict[UUID, tuple[set[int], set[int]]] = {}
     for key in told:
@@ -239,11 +281,11 @@ async def _save_contacts(
             fresh=[rows[key] for key in fresh],
             known=[rows[key] for key in told if key not in fresh],
             references=[(source, ref, ids[source, ref]) for source, ref in fresh],
-            places={
-                (ids[message.source, contact.contact_ref], customer_id, None)
+            places=[
+                (ids[message.source, contact.contact_ref], Place(customer_id))
                 for message, customer_id in saved
                 for contact in message.data.contacts
-            },
+            ],
             attributes=attributes,
         ),
         uow,

@@ -1,6 +1,7 @@
 """Record ERP documents as versioned facts and let relationship starts follow (LS-29 to LS-31)."""
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, time
 from typing import Any
 from uuid import UUID
@@ -91,7 +92,9 @@ async def _record(batch: Batch[Any], told: Sequence[Told], uow: UnitOfWork) -> N
     # Locked before the documents change, so that two workers cannot each decide half a truth.
     present = {
         customer_id: relationship_of(row)
-        for customer_id, row in (await lock_customers(uow.connection, affected)).items()
+        for customer_id, row in (
+            await lock_customers(uow.connection, affected, resolved=True)
+        ).items()
     }
     newest, replaced = _fold(batch, told, dict(before))
     changed = [state for key, state in newest.items() if before.get(key) != state]
@@ -126,6 +129,7 @@ def _fold(
         if current is None:
             states[state.key] = state
             continue
+        state = _as_hashed(message, state, current)
         refused = contradiction(current, state)
         if refused is not None:
             batch.park(message, reason=refused.reason, detail=refused.detail)
@@ -145,9 +149,7 @@ def _state(
         "kind": _KIND[type(data)],
         "document_id": data.document_id,
         "version": data.document_version or 0,
-        "content_hash": body_hash(
-            data.model_dump_json().encode() + type(data).__name__.encode() + customer_id.bytes
-        ),
+        "content_hash": _content_hash(message, customer_id),
         "customer_id": customer_id,
     }
     if not isinstance(data, erp.Document):
@@ -174,6 +176,24 @@ def _state(
         if data.lines is None
         else [line.model_dump(mode="json", exclude_none=True) for line in data.lines],
     )
+
+
+def _content_hash(message: Message[erp.DocumentIdentity], customer_id: UUID) -> bytes:
+    data = message.data
+    return body_hash(
+        data.model_dump_json().encode() + type(data).__name__.encode() + customer_id.bytes
+    )
+
+
+def _as_hashed(
+    message: Message[erp.DocumentIdentity], state: DocumentState, current: DocumentState
+) -> DocumentState:
+    """Return what was told as the very state that is known, if only a merge lies between them."""
+    if current.hashed_for is None or state.customer_id != current.customer_id:
+        return state
+    if _content_hash(message, current.hashed_for) != current.content_hash:
+        return state
+    return replace(state, content_hash=current.content_hash, hashed_for=current.hashed_for)
 
 
 def _recorded(state: DocumentState) -> DocumentRecorded:

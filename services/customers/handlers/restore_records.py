@@ -90,7 +90,10 @@ async def restore_contact(contact_id: UUID, uow: UnitOfWork) -> None:
 
 
 async def _conflict(number: str, business_id: str | None, uow: UnitOfWork) -> RestoreConflict:
-    choices = {"number": [{"number": "new"}], "business_id": [{"business_id": None}]}
+    choices: dict[str, list[dict[str, str | None]]] = {
+        "number": [{"number": "new"}],
+        "business_id": [{"business_id": None}],
+    }
     wanted = {"number": number, "business_id": business_id}
     conflicts = [
         {
@@ -99,7 +102,7 @@ async def _conflict(number: str, business_id: str | None, uow: UnitOfWork) -> Re
             "customer_id": str(owner.customer_id),
             "customer_number": owner.number,
             "name": owner.name,
-            "choices": choices[field],
+            "choices": [*choices[field], {"merge_into": str(owner.customer_id)}],
         }
         for owner in await store.live_owners(uow.connection, number=number, business_id=business_id)
         for field in wanted

@@ -16,6 +16,7 @@ from uuid import UUID
 from sqlalchemy.engine import Row
 from sqlalchemy.exc import IntegrityError
 
+from services.customers.domain.attribute_values import TICK, value_type_of
 from services.customers.domain.business_ids import normal_business_id
 from services.customers.domain.classification import Held
 from services.customers.domain.events import OperationCompleted
@@ -23,6 +24,8 @@ from services.customers.domain.import_cells import Rules, missing_titles
 from services.customers.domain.import_fields import Column
 from services.customers.domain.import_plan import Plan, Present, plan_rows
 from services.customers.domain.lists import (
+    COMPULSORY,
+    CONTACT_ATTRIBUTE,
     CUSTOMER_KIND,
     CUSTOMER_STATUS,
     END_REASON,
@@ -39,8 +42,8 @@ from services.customers.handlers.apply_import import (
 from services.customers.handlers.save_customer import Here
 from services.customers.handlers.save_list_value import SaveListValue, create_value
 from services.customers.persistence import imports, operations
-from services.customers.persistence.lists import default_key
-from services.customers.persistence.register import fetch_settings, known_attributes
+from services.customers.persistence.lists import default_values
+from services.customers.persistence.register import fetch_settings
 from shared.chassis.errors import Kind, Refusal
 from shared.chassis.ids import new_id
 from shared.chassis.jobs import Job, Step
@@ -192,7 +195,7 @@ async def _rules(
     day: date,
 ) -> Rules:
     names = {name for column in columns if (name := column.list_name) is not None}
-    names |= {CUSTOMER_STATUS, END_REASON, CUSTOMER_KIND, HEADCOUNT_CLASS}
+    names |= {CUSTOMER_STATUS, END_REASON, CUSTOMER_KIND, HEADCOUNT_CLASS, CONTACT_ATTRIBUTE}
     rows = await imports.keep_lists(uow.connection, names)
     values: dict[str, list[Held]] = {name: [] for name in names}
     for row in rows:
@@ -217,8 +220,14 @@ async def _rules(
             row.key: {one.casefold() for one in (row.title, *row.titles.values())} for row in rows
         },
         settings=settings,
-        attributes=await known_attributes(uow.connection),
-        default_status=await default_key(uow.connection, CUSTOMER_STATUS),
+        attributes={
+            row.number
+            for row in rows
+            if row.list == CONTACT_ATTRIBUTE and value_type_of(row.facts) == TICK
+        },
+        default_keys=[
+            row.key for row in (await default_values(uow.connection, COMPULSORY)).values()
+        ],
         ended_statuses={
             row.key for row in rows if row.list == CUSTOMER_STATUS and row.facts["ended"]
         },

@@ -9,18 +9,19 @@ from uuid import UUID
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.customers.domain.lists import LISTS, STATUS_GROUP
+from services.customers.domain.attribute_values import VALUED
+from services.customers.domain.lists import CUSTOMER_ATTRIBUTE, LISTS, STATUS_GROUP
 from services.customers.domain.search import COUNTED_AT_MOST, CustomerFilter, Sort
 from services.customers.persistence import search as store
 from services.customers.persistence.customers import fetch_references
-from services.customers.persistence.lists import values_of
+from services.customers.persistence.lists import attributes_of, values_of
 from shared.chassis.errors import InvalidField
-from shared.chassis.spreadsheet import csv_lines
+from shared.chassis.spreadsheet import MOST_ROWS, TooManyRows, csv_lines, xlsx_stream
 from shared.chassis.unit_of_work import UnitOfWorkFactory
 
 CHUNK = 1000
 
-Format = Literal["csv", "ndjson"]
+Format = Literal["csv", "ndjson", "xlsx"]
 After = tuple[Any, UUID]
 
 
@@ -77,7 +78,7 @@ async def export_customers(
     chunk: int = CHUNK,
 ) -> AsyncIterator[bytes]:
     """
-    Return the matches as a stream of CSV or NDJSON; refusals come before the stream, as errors.
+    Return the matches as a stream; refusals come before it, as errors.
 
     No transaction stays open while the reader reads, so each chunk is as of its own moment.
     """
@@ -85,28 +86,40 @@ async def export_customers(
     lists = [one.name for one in LISTS.values() if one.held_by_customers]
     async with units.engine.connect() as connection:
         query = await store.prepare(connection, wanted)
+        attributes = [
+            str(one.number)
+            for one in (await attributes_of(connection, CUSTOMER_ATTRIBUTE)).values()
+            if one.value_type in VALUED
+        ]
+        if format == "xlsx" and query is not None:
+            # Told before minutes are spent on a workbook that cannot be.
+            found = await store.count_customers(connection, query, up_to=MOST_ROWS)
+            if found > MOST_ROWS:
+                raise TooManyRows(f"More than {MOST_ROWS} customers match.")
 
-    async def stream() -> AsyncIterator[bytes]:
-        if format == "csv":
-            yield csv_lines([[*_COLUMNS, *lists]])
+    async def chunks() -> AsyncIterator[Sequence[Row[Any]]]:
         after: After | None = None
         while query is not None:
             async with units.engine.connect() as connection:
                 rows = await store.find_customers(
                     connection, query, sort=sort, after=after, limit=chunk
                 )
-                held = {key for row in rows for key in row.classifications}
-                titles = {
-                    (value.list, value.number): value.title
-                    for value in (await values_of(connection, held)).values()
-                }
             if rows:
-                yield _written(rows, lists, titles, format)
+                yield rows
             if len(rows) < chunk:
                 return
             after = rows[-1].sort_key, rows[-1].customer_id
 
-    return stream()
+    async def tables() -> AsyncIterator[list[list[object]]]:
+        async for rows in chunks():
+            async with units.engine.connect() as connection:
+                titles = await _titles(connection, rows)
+            yield [_cells(row, lists, attributes, titles) for row in rows]
+
+    if format == "ndjson":
+        return _ndjson(chunks())
+    header = [*_COLUMNS, *lists, *(f"attribute_values.{number}" for number in attributes)]
+    return await xlsx_stream(header, tables()) if format == "xlsx" else _csv(header, tables())
 
 
 _COLUMNS = (
@@ -117,42 +130,66 @@ _COLUMNS = (
     "email",
     "phone",
     "headcount",
+    "street",
+    "postal_code",
+    "city",
+    "country",
     "started_on",
     "start_source",
     "ended_on",
 )
 
 
-def _written(
-    rows: Sequence[Row[Any]],
+async def _titles(
+    connection: AsyncConnection, rows: Sequence[Row[Any]]
+) -> dict[tuple[str, int], str]:
+    held = {key for row in rows for key in row.classifications}
+    values = await values_of(connection, held)
+    return {(value.list, value.number): value.title for value in values.values()}
+
+
+def _cells(
+    row: Row[Any],
     lists: Sequence[str],
+    attributes: Sequence[str],
     titles: Mapping[tuple[str, int], str],
-    format: Format,
-) -> bytes:
-    if format == "ndjson":
-        return "".join(
+) -> list[object]:
+    classified = row.classified or {}
+    return [
+        *(getattr(row, name) for name in _COLUMNS),
+        *(
+            "; ".join(titles.get((name, one), str(one)) for one in classified[name])
+            if classified.get(name)
+            else None
+            for name in lists
+        ),
+        *(row.attribute_values.get(number) for number in attributes),
+    ]
+
+
+async def _csv(
+    header: Sequence[str], tables: AsyncIterator[list[list[object]]]
+) -> AsyncIterator[bytes]:
+    yield csv_lines([header])
+    async for rows in tables:
+        yield csv_lines(rows)
+
+
+async def _ndjson(chunks: AsyncIterator[Sequence[Row[Any]]]) -> AsyncIterator[bytes]:
+    async for rows in chunks:
+        yield "".join(
             json.dumps(
                 {name: getattr(row, name) for name in _COLUMNS}
-                | {"classifications": row.classified or {}},
+                | {
+                    "classifications": row.classified or {},
+                    "attribute_values": row.attribute_values,
+                },
                 ensure_ascii=False,
                 default=str,
             )
             + "\n"
             for row in rows
         ).encode()
-    return csv_lines(
-        [
-            *(getattr(row, name) for name in _COLUMNS),
-            *(
-                "; ".join(
-                    titles.get((name, one), str(one))
-                    for one in (row.classified or {}).get(name, [])
-                )
-                for name in lists
-            ),
-        ]
-        for row in rows
-    )
 
 
 def check_lists(wanted: CustomerFilter, facets: Sequence[str]) -> None:

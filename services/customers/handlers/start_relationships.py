@@ -1,13 +1,15 @@
 """Decide since when relationships last, for the customers whose documents or rule changed."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from uuid import UUID
 
-from services.customers.domain.events import RelationshipStarted
+from services.customers.domain.events import FirstDocumentKnown, RelationshipStarted
 from services.customers.domain.relationship import CountedDocument, Relationship, relationship_from
-from services.customers.domain.settings import StartRule
+from services.customers.domain.settings import StartRule, start_rule
 from services.customers.handlers.tell_records import tell_customers
 from services.customers.persistence.customers import set_relationships
+from services.customers.persistence.documents import first_documents, lock_customers
+from services.customers.persistence.rows import relationship_of
 from shared.chassis.unit_of_work import UnitOfWork
 
 
@@ -23,6 +25,30 @@ def changed_starts(
         if (start := relationship_from(firsts.get(customer_id, []), rule=rule, present=now_held))
         != now_held
     }
+
+
+async def follow_documents(
+    customer_ids: Collection[UUID],
+    firsts_before: Mapping[UUID, list[CountedDocument]],
+    uow: UnitOfWork,
+    *,
+    settings: dict[str, int | None],
+) -> None:
+    """Let starts follow documents that went from locked customers to others, and tell firsts."""
+    if not customer_ids:
+        return
+    rows = await lock_customers(uow.connection, customer_ids)
+    present = {one: relationship_of(row) for one, row in rows.items() if row.deleted_at is None}
+    firsts = await first_documents(uow.connection, present)
+    for customer_id, documents in firsts.items():
+        known = firsts_before.get(customer_id, [])
+        uow.record_all(
+            FirstDocumentKnown(customer_id, document)
+            for document in documents
+            if document not in known
+        )
+    starts = changed_starts(firsts, present, start_rule(settings))
+    await start_relationships(starts, present, uow)
 
 
 async def start_relationships(

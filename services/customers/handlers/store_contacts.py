@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from services.customers.domain.bans import bans_of
+from services.customers.domain.contact_data import Place
 from services.customers.handlers.change_bans import change_attributes, tell_contact_bans
 from services.customers.handlers.tell_records import tell_contacts
 from services.customers.persistence import contacts as store
@@ -20,8 +21,8 @@ class Contacts:
     known: Sequence[Mapping[str, Any]]
     # (source, ref, contact) of the new ones.
     references: Sequence[tuple[str, str, UUID]]
-    # (contact, customer, role); a role that is None leaves the one there is.
-    places: Collection[tuple[UUID, UUID, str | None]]
+    # A role that is None leaves the one there is.
+    places: Collection[tuple[UUID, Place]]
     # Before and after.
     attributes: Mapping[UUID, tuple[set[int], set[int]]]
 
@@ -35,7 +36,7 @@ async def store_contacts(
         await store.insert_contact_references(uow.connection, contacts.references)
     moved = await store.update_contacts(uow.connection, contacts.known, now=uow.now)
     placed = await store.place_contacts(
-        uow.connection, sorted(contacts.places, key=lambda one: one[:2])
+        uow.connection, sorted(contacts.places, key=lambda one: (one[0], one[1].customer_id))
     )
     attributes = dict(contacts.attributes)
     await change_attributes(attributes, uow, settings=settings)

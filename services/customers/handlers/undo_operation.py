@@ -18,13 +18,16 @@ from services.customers.domain.events import (
     RelationshipStarted,
 )
 from services.customers.domain.lists import END_REASON
+from services.customers.domain.undo import TAKEN
 from services.customers.handlers.change_bans import tell_contact_bans, tell_customer_bans
 from services.customers.handlers.change_many import Report
 from services.customers.handlers.save_customer import keys_of
+from services.customers.handlers.start_relationships import follow_documents
 from services.customers.handlers.tell_records import tell_contacts, tell_customers
 from services.customers.persistence import operations as store
 from services.customers.persistence import undo
 from services.customers.persistence.customers import fetch_references
+from services.customers.persistence.documents import first_documents
 from services.customers.persistence.lists import find_values
 from services.customers.persistence.register import fetch_settings
 from services.customers.persistence.rows import relationship_of
@@ -33,6 +36,7 @@ from shared.chassis.errors import Kind, Refusal
 from shared.chassis.unit_of_work import UnitOfWork
 
 CHUNK = 2000
+RESTORE_CHOICES: tuple[dict[str, str | None], ...] = ({"number": "new"}, {"business_id": None})
 SHOWN = 20
 TRIES = 3
 
@@ -73,6 +77,12 @@ class Left:
     record_id: UUID
     fields: Mapping[str, str]
 
+    @property
+    def choices(self) -> Sequence[dict[str, str | None]]:
+        """Return what restores a customer whose number or business id another one has by now."""
+        taken = self.record == "customer" and self.fields.get("deleted_at") == TAKEN
+        return RESTORE_CHOICES if taken else ()
+
 
 @dataclass(frozen=True, slots=True)
 class Undone:
@@ -108,7 +118,10 @@ async def undo_operation(
     settings = await fetch_settings(uow.connection, lock=True)
     bans = [number for name in CHANNEL_OF if (number := settings[name]) is not None]
     bans_kept = await undo.plan(uow.connection, operation_id, bans)
-    await _apply(uow)
+    movers = await undo.moved_documents(uow.connection, operation_id)
+    firsts = await first_documents(uow.connection, movers)
+    await _apply(operation_id, undo_id, uow)
+    await follow_documents(movers, firsts, uow, settings=settings)
     given = await undo.given_back(uow.connection)
     by_record = {
         record: {one.record_id: one for one in given if one.record == record}
@@ -140,11 +153,11 @@ async def undo_operation(
     )
 
 
-async def _apply(uow: UnitOfWork) -> None:
+async def _apply(operation_id: UUID, undo_id: UUID, uow: UnitOfWork) -> None:
     for _ in range(TRIES):
         try:
             async with uow.connection.begin_nested():
-                await undo.apply(uow.connection, now=uow.now)
+                await undo.apply(uow.connection, operation_id, undo_id, now=uow.now)
             return
         except IntegrityError:
             # A key was taken between the look and the change; the next look sees by whom.

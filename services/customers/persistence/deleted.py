@@ -38,7 +38,8 @@ async def restore_customer(
     await connection.execute(
         text(
             """
-            UPDATE customer SET deleted_at = NULL, number = :number, business_id = :business_id,
+            UPDATE customer SET deleted_at = NULL, merged_into = NULL, number = :number,
+                                business_id = :business_id,
                                 version = version + 1, updated_at = :now
             WHERE customer_id = :id
             """
@@ -97,8 +98,8 @@ async def _set_contacts_deleted(
 ) -> None:
     await connection.execute(
         text(
-            "UPDATE contact SET deleted_at = :deleted_at, version = version + 1, "
-            "updated_at = :now WHERE contact_id = ANY(CAST(:ids AS uuid[]))"
+            "UPDATE contact SET deleted_at = :deleted_at, merged_into = NULL, "
+            "version = version + 1, updated_at = :now WHERE contact_id = ANY(CAST(:ids AS uuid[]))"
         ),
         {"ids": list(contact_ids), "deleted_at": deleted_at, "now": now},
     )

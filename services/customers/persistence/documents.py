@@ -32,12 +32,36 @@ async def resolve_customers(
     return {(row.kind, row.source, row.value): row.customer_id for row in result}
 
 
+async def resolve_merged(
+    connection: AsyncConnection, keys: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], UUID]:
+    """Return who has taken the place of those that had these keys, unless others have them now."""
+    if not keys:
+        return {}
+    result = await connection.execute(
+        _RESOLVE_MERGED,
+        {"kinds": [kind for kind, _ in keys], "values": [value for _, value in keys]},
+    )
+    return {(row.kind, row.value): row.customer_id for row in result}
+
+
+class MergedMeanwhile(TimeoutError):
+    """A record was merged between being found and being locked; done again, all finds its heir."""
+
+
 async def lock_customers(
-    connection: AsyncConnection, customer_ids: Collection[UUID]
+    connection: AsyncConnection, customer_ids: Collection[UUID], *, resolved: bool = False
 ) -> dict[UUID, Row[Any]]:
-    """Lock customers in one order, so that their start is decided by one worker at a time."""
+    """
+    Lock customers in one order, so that their start is decided by one worker at a time.
+
+    With `resolved`, they are those that some keys name: of one merged since, its heir is meant.
+    """
     result = await connection.execute(_LOCK, {"ids": list(customer_ids)})
-    return {row.customer_id: row for row in result}
+    locked = {row.customer_id: row for row in result}
+    if resolved and any(row.merged_into is not None for row in locked.values()):
+        raise MergedMeanwhile("A customer was merged into another just now.")
+    return locked
 
 
 async def fetch_documents(
@@ -128,17 +152,45 @@ async def first_documents(
     return found
 
 
-_RESOLVE = text(
+def _live(key: str) -> str:
+    return f"(SELECT customer_id FROM customer WHERE {key} = wanted.value AND deleted_at IS NULL)"
+
+
+def _heir(key: str) -> str:
+    """Return who took the place of the one merged last with a key, if it is live."""
+    return f"""
+        (SELECT heir.customer_id FROM (
+             SELECT customer_survivor(customer_id) AS customer_id FROM customer
+             WHERE {key} = wanted.value AND merged_into IS NOT NULL
+             ORDER BY deleted_at DESC, customer_id LIMIT 1) AS merged
+         JOIN customer AS heir USING (customer_id) WHERE heir.deleted_at IS NULL)"""
+
+
+def _owner(key: str) -> str:
+    return f"coalesce({_live(key)}, {_heir(key)})"
+
+
+_RESOLVE_MERGED = text(
+    f"""
+    SELECT kind, value, heir AS customer_id FROM (
+        SELECT wanted.kind, wanted.value,
+               CASE kind WHEN 'customer_number' THEN {_live("number")}
+                         ELSE {_live("business_id")} END AS owner,
+               CASE kind WHEN 'customer_number' THEN {_heir("number")}
+                         ELSE {_heir("business_id")} END AS heir
+        FROM unnest(CAST(:kinds AS text[]), CAST(:values AS text[])) AS wanted (kind, value)
+    ) AS found WHERE heir IS NOT NULL AND coalesce(owner, heir) = heir
     """
+)
+_RESOLVE = text(
+    f"""
     SELECT wanted.kind, wanted.source, wanted.value,
            CASE wanted.kind
                WHEN 'erp_ref' THEN (SELECT customer_id FROM customer_reference AS reference
                                     WHERE reference.source = wanted.source
                                       AND reference.ref = wanted.value)
-               WHEN 'customer_number' THEN (SELECT customer_id FROM customer
-                                            WHERE number = wanted.value AND deleted_at IS NULL)
-               ELSE (SELECT customer_id FROM customer
-                     WHERE business_id = wanted.value AND deleted_at IS NULL)
+               WHEN 'customer_number' THEN {_owner("number")}
+               ELSE {_owner("business_id")}
            END AS customer_id
     FROM unnest(CAST(:kinds AS text[]), CAST(:sources AS text[]), CAST(:values AS text[]))
          AS wanted (kind, source, value)
@@ -148,7 +200,8 @@ _LOCK = text(
     """
     SELECT customer_id, version, started_on, start_source, start_document_source,
            start_document_id, start_recorded_at, business_id, phone, headcount,
-           classifications, ended_on, deleted_at
+           street, postal_code, city, country, classifications, attribute_values, ended_on,
+           deleted_at, merged_into
     FROM customer WHERE customer_id = ANY(CAST(:ids AS uuid[]))
     ORDER BY customer_id FOR NO KEY UPDATE
     """
@@ -158,7 +211,7 @@ _STATE = """source, kind, document_id, version, voided, said_at, content_hash, c
             invoice_id, lines"""
 _FETCH = text(
     f"""
-    SELECT {_STATE}
+    SELECT {_STATE}, hashed_for
     FROM unnest(CAST(:sources AS text[]), CAST(:kinds AS text[]), CAST(:ids AS text[]))
          AS wanted (source, kind, document_id)
     JOIN erp_document USING (source, kind, document_id)
@@ -189,7 +242,7 @@ _SAVE = text(
         margin = coalesce(excluded.margin, erp_document.margin),
         order_id = coalesce(excluded.order_id, erp_document.order_id),
         invoice_id = coalesce(excluded.invoice_id, erp_document.invoice_id),
-        lines = coalesce(excluded.lines, erp_document.lines)
+        lines = coalesce(excluded.lines, erp_document.lines), hashed_for = NULL
     WHERE (excluded.version, excluded.voided, excluded.said_at, excluded.content_hash)
         > (erp_document.version, erp_document.voided, erp_document.said_at,
            erp_document.content_hash)

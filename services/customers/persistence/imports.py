@@ -295,8 +295,9 @@ async def customers_as_they_are(
     result = await connection.execute(
         text(
             f"""
-            SELECT customer_id, number, name, business_id, email, phone, headcount,
-                   classifications, ended_on, started_on, start_source, deleted_at
+            SELECT customer_id, number, name, business_id, email, phone, headcount, street,
+                   postal_code, city, country, classifications, attribute_values, ended_on,
+                   started_on, start_source, deleted_at
             FROM customer WHERE customer_id = ANY(CAST(:ids AS uuid[]))
             ORDER BY customer_id {"FOR NO KEY UPDATE" if lock else ""}
             """

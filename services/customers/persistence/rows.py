@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy.engine import Row
 
 from services.customers.domain.bans import Bans
-from services.customers.domain.contact_data import PostalAddress
+from services.customers.domain.contact_data import Place, PostalAddress
 from services.customers.domain.events import (
     ContactDeleted,
     ContactSaved,
@@ -37,7 +37,7 @@ def customer_bans(row: Row[Any]) -> Bans:
 def customer_told(row: Row[Any]) -> CustomerSaved | CustomerDeleted:
     """Return what the public is to know of a customer: its whole state, or that it is deleted."""
     if row.deleted_at is not None:
-        return CustomerDeleted(row.customer_id, row.version)
+        return CustomerDeleted(row.customer_id, row.version, row.merged_into)
     return CustomerSaved(
         customer_id=row.customer_id,
         version=row.version,
@@ -51,13 +51,21 @@ def customer_told(row: Row[Any]) -> CustomerSaved | CustomerDeleted:
         headcount=row.headcount,
         ended_on=row.ended_on,
         classifications=row.classified or {},
+        attribute_values=row.attribute_values,
+        address=PostalAddress(row.street, row.postal_code, row.city, row.country),
     )
+
+
+def places_of(row: Row[Any]) -> tuple[Place, ...]:
+    """Return where a contact's row says it belongs."""
+    columns = (row.customer_ids or (), row.roles or (), row.positions or ())
+    return tuple(Place(*one) for one in zip(*columns, strict=True))
 
 
 def contact_told(row: Row[Any]) -> ContactSaved | ContactDeleted:
     """Return what the public is to know of a contact: its whole state, or that it is deleted."""
     if row.deleted_at is not None:
-        return ContactDeleted(row.contact_id, row.version)
+        return ContactDeleted(row.contact_id, row.version, row.merged_into)
     return ContactSaved(
         contact_id=row.contact_id,
         version=row.version,
@@ -68,9 +76,10 @@ def contact_told(row: Row[Any]) -> ContactSaved | ContactDeleted:
         phone=row.phone,
         address=PostalAddress(row.street, row.postal_code, row.city, row.country),
         language=row.language,
-        customers=tuple(zip(row.customer_ids or (), row.roles or (), strict=True)),
+        customers=places_of(row),
         attributes=tuple(sorted(row.attributes)),
         classifications=row.classified or {},
+        attribute_values=row.attribute_values,
     )
 
 

@@ -6,7 +6,7 @@ among the first hits. Either way the rows are right to the last.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -17,11 +17,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.customers.domain.lists import CUSTOMER_STATUS, LISTS, STATUS_GROUP
 from services.customers.domain.search import COUNTED_AT_MOST, CustomerFilter, Ended, Sort
 from services.customers.persistence.customers import COLUMNS
+from services.customers.persistence.search_lookups import (
+    FEW_HITS,
+    LAST_CHARACTER,
+    Conditions,
+    add_lookups,
+    escaped,
+)
 
-FEW_HITS = 4000
 # Below this many characters there is no trigram: names and numbers are then searched by beginning.
 SHORTEST_FRAGMENT = 3
-LAST_CHARACTER = "\U0010ffff"
 FAR_FUTURE = "CAST('9999-12-31' AS date)"
 
 _KEYS = {
@@ -34,13 +39,13 @@ _KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A filter turned into conditions on customers, with the values they need."""
+    """A filter turned into conditions on live customers, with the values they need."""
 
     conditions: tuple[str, ...]
     values: Mapping[str, Any]
     # Holds for the ended customers that the filter hides; None where it hides none.
     hidden: str | None = None
-    # Stands for a condition that is too dear to count by: holds for the first hits only.
+    # A condition that is too dear to count by, and what stands for it then: the first hits only.
     sample: tuple[str, str] | None = None
 
     @property
@@ -54,17 +59,6 @@ class Query:
         return " AND ".join(sample if one == exact else one for one in conditions)
 
 
-@dataclass(slots=True)
-class _Building:
-    conditions: list[str]
-    values: dict[str, Any] = field(default_factory=dict)
-    sample: tuple[str, str] | None = None
-
-    def add(self, condition: str, **values: Any) -> None:
-        self.conditions.append(condition)
-        self.values.update(values)
-
-
 async def prepare(
     connection: AsyncConnection, wanted: CustomerFilter, *, deleted: bool = False
 ) -> Query | None:
@@ -73,7 +67,7 @@ async def prepare(
 
     Returns None when a number that no list has makes the filter match nobody.
     """
-    building = _Building([f"deleted_at IS {'NOT ' if deleted else ''}NULL"])
+    building = Conditions([f"deleted_at IS {'NOT ' if deleted else ''}NULL"])
     keys = await _resolved(connection, wanted)
     for place, name in enumerate(wanted.having):
         if not keys[name]:
@@ -86,6 +80,8 @@ async def prepare(
         building.add("NOT classifications && CAST(:lacking AS int[])", lacking=lacking)
     _add_start(building, wanted)
     _add_turnover(building, wanted)
+    await add_lookups(connection, building, wanted)
+    await _add_documents(connection, building, wanted)
     if wanted.fragment:
         await _add_fragment(connection, building, wanted.fragment, deleted=deleted)
     restricts = CUSTOMER_STATUS in wanted.having or STATUS_GROUP in wanted.having
@@ -145,9 +141,11 @@ async def find_ids(connection: AsyncConnection, query: Query, *, limit: int) -> 
     return list(result.scalars())
 
 
-async def count_customers(connection: AsyncConnection, query: Query) -> int:
-    """Count the matches, up to one more than `COUNTED_AT_MOST`."""
-    return await _counted(connection, query, query.conditions)
+async def count_customers(
+    connection: AsyncConnection, query: Query, *, up_to: int = COUNTED_AT_MOST
+) -> int:
+    """Count the matches, up to one more than `up_to`."""
+    return await _counted(connection, query, query.conditions, up_to=up_to)
 
 
 async def count_hidden(connection: AsyncConnection, query: Query) -> int:
@@ -169,12 +167,21 @@ async def count_ended(connection: AsyncConnection, customer_ids: Collection[UUID
     return int(result.scalar_one())
 
 
-async def _counted(connection: AsyncConnection, query: Query, conditions: Collection[str]) -> int:
+async def _counted(
+    connection: AsyncConnection,
+    query: Query,
+    conditions: Collection[str],
+    *,
+    up_to: int = COUNTED_AT_MOST,
+) -> int:
+    # A sample is for those who want to know about how many; more than that is counted in full.
+    every = up_to > COUNTED_AT_MOST
+    where = " AND ".join(conditions) if every else query.counted(conditions)
     result = await connection.execute(
         text(
             f"""
-            SELECT count(*) FROM (SELECT 1 FROM customer WHERE {query.counted(conditions)}
-                                  LIMIT {COUNTED_AT_MOST + 1}) AS found
+            SELECT count(*) FROM (SELECT 1 FROM customer WHERE {where}
+                                  LIMIT {up_to + 1}) AS found
             """
         ),
         query.values,
@@ -243,7 +250,7 @@ async def _ended_keys(connection: AsyncConnection) -> list[int]:
     return list(result.scalars())
 
 
-def _add_start(building: _Building, wanted: CustomerFilter) -> None:
+def _add_start(building: Conditions, wanted: CustomerFilter) -> None:
     if wanted.started is not None:
         building.add(f"(started_on IS NOT NULL) = {str(wanted.started).lower()}")
     if wanted.started_since is not None:
@@ -252,7 +259,7 @@ def _add_start(building: _Building, wanted: CustomerFilter) -> None:
         building.add("started_on <= :started_until", started_until=wanted.started_until)
 
 
-def _add_turnover(building: _Building, wanted: CustomerFilter) -> None:
+def _add_turnover(building: Conditions, wanted: CustomerFilter) -> None:
     turnover = wanted.turnover
     if turnover is None:
         return
@@ -277,8 +284,57 @@ def _add_turnover(building: _Building, wanted: CustomerFilter) -> None:
         building.add(f"{amount} <= :turnover_most", **values, turnover_most=turnover.most)
 
 
+async def _add_documents(
+    connection: AsyncConnection, building: Conditions, wanted: CustomerFilter
+) -> None:
+    documents = wanted.documents
+    if documents is None:
+        return
+    conditions = ["NOT document.voided"]
+    values: dict[str, Any] = {}
+    for column, sign, name, value in (
+        ("kind", "=", "documents_kind", documents.kind),
+        ("document_date", ">=", "documents_since", documents.since),
+        ("document_date", "<=", "documents_until", documents.until),
+    ):
+        if value is not None:
+            conditions.append(f"document.{column} {sign} :{name}")
+            values[name] = value
+    some = f"FROM erp_document AS document WHERE {' AND '.join(conditions)}"
+    of_one = f"SELECT {some} AND document.customer_id = customer.customer_id"
+
+    async def add_more_than(number: int, *, negated: bool) -> None:
+        sign = "NOT " if negated else ""
+        if number == 0:
+            # A join, which the planner does the better way round.
+            building.add(f"{sign}EXISTS ({of_one})", **values)
+            return
+        result = await connection.execute(
+            text(
+                f"SELECT customer_id {some} GROUP BY customer_id HAVING count(*) > :number "
+                "LIMIT :limit"
+            ),
+            {**values, "number": number, "limit": FEW_HITS + 1},
+        )
+        # As with fragments: few are named, and where they are many, each row is asked.
+        hits = list(result.scalars())
+        if len(hits) > FEW_HITS:
+            building.add(f"{sign}EXISTS ({of_one} OFFSET {number})", **values)
+        else:
+            name = "documents_over" if negated else "documents_enough"
+            building.add(f"{sign}customer_id = ANY(CAST(:{name} AS uuid[]))", **{name: hits})
+
+    at_least = documents.at_least
+    if at_least is None and documents.at_most is None:
+        at_least = 1
+    if at_least:
+        await add_more_than(at_least - 1, negated=False)
+    if documents.at_most is not None:
+        await add_more_than(documents.at_most, negated=True)
+
+
 async def _add_fragment(
-    connection: AsyncConnection, building: _Building, fragment: str, *, deleted: bool
+    connection: AsyncConnection, building: Conditions, fragment: str, *, deleted: bool
 ) -> None:
     if len(fragment) < SHORTEST_FRAGMENT:
         statement, condition = _BEGIN_WITH, _BEGINS_WITH
@@ -289,7 +345,7 @@ async def _add_fragment(
     values = {
         "beginning": folded,
         "last": f"{folded}{LAST_CHARACTER}",
-        "pattern": f"%{_escaped(folded)}%",
+        "pattern": f"%{escaped(folded)}%",
     }
     if deleted:
         # They are few, and have an index; the indexes of fragments find live ones.
@@ -307,10 +363,6 @@ async def _add_fragment(
         condition = f"({_TEXT_IS_HIT} OR {found})" if statement is _HITS else condition
     building.sample = condition, found
     building.add(condition, **values, hits=hits)
-
-
-def _escaped(fragment: str) -> str:
-    return fragment.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 _RESOLVE = text(

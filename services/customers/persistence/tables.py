@@ -27,6 +27,7 @@ from shared.chassis.tables import NAMING, add_chassis_tables, add_jobs_table, mo
 
 LIVE = text("deleted_at IS NULL")
 DELETED = text("deleted_at IS NOT NULL")
+MERGED = text("merged_into IS NOT NULL")
 
 # Indexes with an operator class, which the declaration of a table cannot name and compare; those of
 # trigrams are missing where the server has no pg_trgm.
@@ -35,6 +36,7 @@ ACCELERATORS = (
     "ix_contact_search_text",
     "ix_customer_name_beginning",
     "ix_customer_number_beginning",
+    "ix_customer_postal_code_beginning",
 )
 metadata = MetaData(naming_convention=NAMING, info={"accelerators": ACCELERATORS})
 add_chassis_tables(metadata)
@@ -55,8 +57,14 @@ Table(
     Column("email", Text),
     Column("phone", Text),
     Column("headcount", Integer),
+    Column("street", Text),
+    Column("postal_code", Text),
+    Column("city", Text),
+    Column("country", Text),
     # Keys of list values; `domain/lists.py` tells how many of each list there may be.
     Column("classifications", ARRAY(Integer), nullable=False, server_default=text("'{}'")),
+    # By number of the attribute: exactly those that are held and are of type text, number or date.
+    Column("attribute_values", JSONB, nullable=False, server_default=text("'{}'")),
     Column("ended_on", Date),
     Column("ban_email", Boolean, nullable=False, server_default=text("false")),
     Column("ban_sms", Boolean, nullable=False, server_default=text("false")),
@@ -70,6 +78,8 @@ Table(
     moment("created_at", nullable=False),
     moment("updated_at", nullable=False),
     moment("deleted_at"),
+    # Who has taken its place; there is somebody living at the end of such a chain, or nobody.
+    Column("merged_into", ForeignKey("customer.customer_id")),
     # What a fragment is searched in; contacts have a text of their own.
     Column(
         "search_text",
@@ -80,11 +90,34 @@ Table(
             persisted=True,
         ),
     ),
+    # What duplicates are found by.
+    Column("name_key", Text, Computed("folded_name(name)", persisted=True)),
+    Column("business_key", Text, Computed("business_key(business_id)", persisted=True)),
+    Index("ix_customer_same_name", "name_key", "customer_id", postgresql_where=LIVE),
+    Index(
+        "ix_customer_same_business_id",
+        "business_key",
+        "customer_id",
+        postgresql_where=text("merged_into IS NULL AND business_key IS NOT NULL"),
+    ),
+    Index(
+        "ix_customer_same_email",
+        "email",
+        "customer_id",
+        postgresql_where=text("deleted_at IS NULL AND email IS NOT NULL"),
+    ),
+    Index(
+        "ix_customer_same_phone",
+        "phone",
+        "customer_id",
+        postgresql_where=text("deleted_at IS NULL AND phone IS NOT NULL"),
+    ),
     # Live rows own the unique keys. Documents may name their customer by either of these.
     Index("ix_customer_number", "number", unique=True, postgresql_where=LIVE),
     Index("ix_customer_business_id", "business_id", unique=True, postgresql_where=LIVE),
     Index("ix_customer_classifications", "classifications", postgresql_using="gin"),
     Index("ix_customer_name", text("lower(name)"), "customer_id", postgresql_where=LIVE),
+    Index("ix_customer_city", text("lower(city)"), postgresql_where=LIVE),
     Index("ix_customer_number_order", "number", "customer_id", postgresql_where=LIVE),
     Index(
         "ix_customer_started_on",
@@ -95,7 +128,12 @@ Table(
     Index("ix_customer_deleted", "deleted_at", "customer_id", postgresql_where=DELETED),
     # A series passes over the numbers of deleted customers, so that they can come back (LS-A9).
     Index("ix_customer_deleted_number", "number", postgresql_where=DELETED),
+    Index("ix_customer_merged_into", "merged_into", postgresql_where=MERGED),
+    # What names a merged customer reaches its survivor.
+    Index("ix_customer_merged_number", "number", postgresql_where=MERGED),
+    Index("ix_customer_merged_business_id", "business_id", postgresql_where=MERGED),
     CheckConstraint("(started_on IS NULL) = (start_source IS NULL)", name="start_has_source"),
+    CheckConstraint("merged_into IS NULL OR deleted_at IS NOT NULL", name="merged_is_deleted"),
 )
 Table(
     "customer_reference",
@@ -125,9 +163,12 @@ Table(
     # Numbers of contact attributes, since settings and bans go by number.
     Column("attributes", ARRAY(Integer), nullable=False, server_default=text("'{}'")),
     Column("classifications", ARRAY(Integer), nullable=False, server_default=text("'{}'")),
+    # As customers have them.
+    Column("attribute_values", JSONB, nullable=False, server_default=text("'{}'")),
     moment("created_at", nullable=False),
     moment("updated_at", nullable=False),
     moment("deleted_at"),
+    Column("merged_into", ForeignKey("contact.contact_id")),
     Column(
         "search_text",
         Text,
@@ -137,6 +178,23 @@ Table(
             persisted=True,
         ),
     ),
+    Column(
+        "name_key", Text, Computed("folded_name(first_name || ' ' || last_name)", persisted=True)
+    ),
+    Index(
+        "ix_contact_same_email",
+        "email",
+        "name_key",
+        "contact_id",
+        postgresql_where=text("deleted_at IS NULL AND email IS NOT NULL"),
+    ),
+    Index(
+        "ix_contact_same_mobile",
+        "mobile",
+        "name_key",
+        "contact_id",
+        postgresql_where=text("deleted_at IS NULL AND mobile IS NOT NULL"),
+    ),
     # Who has this attribute? Asked when a ban setting moves to another number.
     Index("ix_contact_attributes", "attributes", postgresql_using="gin"),
     Index("ix_contact_classifications", "classifications", postgresql_using="gin"),
@@ -144,6 +202,8 @@ Table(
     Index("ix_contact_email", "email"),
     Index("ix_contact_mobile", "mobile"),
     Index("ix_contact_deleted", "deleted_at", "contact_id", postgresql_where=DELETED),
+    Index("ix_contact_merged_into", "merged_into", postgresql_where=MERGED),
+    CheckConstraint("merged_into IS NULL OR deleted_at IS NOT NULL", name="merged_is_deleted"),
 )
 Table(
     "contact_reference",
@@ -167,6 +227,9 @@ Table(
     Column("list", Text, primary_key=True),
     # Numbers are never given twice, or a setting would come to mean another attribute.
     Column("last_number", Integer, nullable=False),
+    Column("version", BigInteger, nullable=False, server_default=text("1")),
+    # Whether it shows as a tab of its own (TS-02).
+    Column("own_tab", Boolean, nullable=False, server_default=text("false")),
 )
 Table(
     "list_value",
@@ -266,6 +329,8 @@ Table(
     Column("order_id", Text),
     Column("invoice_id", Text),
     Column("lines", JSONB),
+    # Whose id is in the hash, where a merge has moved the document since.
+    Column("hashed_for", UUID(as_uuid=True)),
     # The documents of one customer in the order of recording: the first is at the front.
     Index("ix_erp_document_first", "customer_id", "kind", "recorded_at", "document_date"),
     # Which credit notes name this invoice?
@@ -350,6 +415,28 @@ Table(
     Column("kind", Text, primary_key=True),
     Column("key", Text, primary_key=True),
     Column("state", JSONB, nullable=False),
+)
+# Which documents an operation moved from whom to whom, so that undoing it moves them back.
+Table(
+    "moved_document",
+    metadata,
+    Column("operation_id", UUID(as_uuid=True), primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("document_id", Text, primary_key=True),
+    Column("moved_from", UUID(as_uuid=True), nullable=False),
+    Column("moved_to", UUID(as_uuid=True), nullable=False),
+)
+# Pairs that a person has found to be different.
+Table(
+    "dismissed_duplicate",
+    metadata,
+    Column("record", Text, primary_key=True),
+    Column("one", UUID(as_uuid=True), primary_key=True),
+    Column("other", UUID(as_uuid=True), primary_key=True),
+    moment("at", nullable=False),
+    Column("actor", Text),
+    CheckConstraint("one < other", name="in_order"),
 )
 Table(
     "saved_search",

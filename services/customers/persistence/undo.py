@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.customers.domain.lists import ATTRIBUTES_OF, CHOICES_OF, COMPULSORY, LISTS
 from services.customers.domain.undo import CHANGED, GONE, TAKEN, UNITS
 from services.customers.persistence.deleted import delete_contacts, delete_customers
 from services.customers.persistence.tables import metadata
@@ -48,13 +49,16 @@ async def plan(connection: AsyncConnection, operation_id: UUID, bans: Collection
     await connection.execute(_LATER, given)
     for statement in (_CREATED_ALONE, _CREATED_IN_USE, _GONE):
         await connection.execute(statement)
+    await connection.execute(_UNFIT, _LAWS)
     kept: int = (await connection.execute(_BANS_KEPT, given)).scalar_one()
     for statement in (_KEEP_BANS, _KEEP_BAN_VALUES, _NOTHING, _WHOLE_UNITS):
         await connection.execute(statement, given)
     return kept
 
 
-async def apply(connection: AsyncConnection, *, now: datetime) -> None:
+async def apply(
+    connection: AsyncConnection, operation_id: UUID, undo_id: UUID, *, now: datetime
+) -> None:
     """
     Give back what can be given back. What another record has come to own meanwhile is left.
 
@@ -65,12 +69,31 @@ async def apply(connection: AsyncConnection, *, now: datetime) -> None:
         ids = gone.scalars().all()
         if ids:
             await delete(connection, ids, now=now)
-    for statement in (*_OWNED_KEYS, _STAY_DELETED, *_OWNED_REFERENCES, _REFERENCES_STAY):
+    for statement in (
+        *_OWNED_KEYS,
+        _STAY_DELETED,
+        *_AT_MERGED,
+        *_OWNED_REFERENCES,
+        _REFERENCES_STAY,
+    ):
         await connection.execute(statement)
-    for record in _KEYS:
-        await connection.execute(_GIVE_BACK[record], {"now": now})
+    for give_back in _GIVE_BACK:
+        await connection.execute(give_back, {"now": now})
     for statement in _LINKS:
         await connection.execute(statement)
+    await connection.execute(_GIVE_DOCUMENTS, {"id": operation_id, "undo": undo_id})
+
+
+async def moved_documents(connection: AsyncConnection, operation_id: UUID) -> set[UUID]:
+    """Return the customers whose documents an operation moved, from and to whom."""
+    result = await connection.execute(
+        text(
+            "SELECT moved_from FROM moved_document WHERE operation_id = :id "
+            "UNION SELECT moved_to FROM moved_document WHERE operation_id = :id"
+        ),
+        {"id": operation_id},
+    )
+    return set(result.scalars())
 
 
 async def given_back(connection: AsyncConnection) -> list[Given]:
@@ -151,11 +174,15 @@ _LOCKS = tuple(
     text(
         f"""
         SELECT {key} FROM {record}
-        WHERE {key} IN (SELECT record_id FROM undoing WHERE record = '{record}')
+        WHERE {key} IN (SELECT record_id FROM undoing WHERE record = '{record}'
+                        {also})
         ORDER BY {key} FOR NO KEY UPDATE
         """
     )
-    for record, key in _KEYS.items()
+    for record, key, also in (
+        ("customer", "customer_id", "UNION SELECT at_customer FROM undoing"),
+        ("contact", "contact_id", ""),
+    )
 )
 # What later operations did and was undone again is as if it had not been, if the value agrees.
 _LATER = text(
@@ -223,6 +250,60 @@ _GONE = text(
               AND NOT EXISTS (SELECT FROM contact WHERE contact_id = undoing.record_id))
     """
 )
+# What a record would hold must be what it could be given today.
+_UNFIT = text(
+    f"""
+    WITH altered AS (  -- attributes of another type, and choices of another attribute, since then
+        SELECT DISTINCT value.key, value.list, value.number
+        FROM list_value AS value JOIN history AS change ON change.record = 'list_value'
+                                                       AND change.record_id = value.value_id
+        WHERE value.list = ANY(CAST(:lists AS text[]))
+          AND change.history_id > (SELECT min(since) FROM undoing)
+          AND (coalesce(change.before #>> '{{facts,value_type}}', 'tick')
+                   <> coalesce(change.after #>> '{{facts,value_type}}', 'tick')
+               OR value.list = ANY(CAST(:choices AS text[])) AND change.before ? 'parent')
+    ), would AS (
+        SELECT undoing.record, undoing.record_id, value.list, value.facts
+        FROM undoing
+        CROSS JOIN LATERAL jsonb_array_elements_text(
+            CASE WHEN field = 'classifications' THEN before ELSE '[]' END) AS held
+        JOIN list_value AS value ON value.key = CAST(held AS int)
+        WHERE why IS NULL
+    )
+    UPDATE undoing SET why = '{GONE}'
+    WHERE why IS NULL AND (
+        field IN ('classifications', 'attributes', 'attribute_values') AND EXISTS (
+            SELECT FROM altered WHERE
+                field = 'classifications' AND before @> to_jsonb(altered.key)
+                OR field = 'attributes' AND altered.list = 'contact_attribute'
+                   AND before @> to_jsonb(altered.number)
+                OR record = 'customer' AND EXISTS (
+                    SELECT FROM customer WHERE customer_id = record_id
+                      AND altered.key = ANY(customer.classifications))
+                OR record = 'contact' AND EXISTS (
+                    SELECT FROM contact WHERE contact_id = record_id
+                      AND (altered.key = ANY(contact.classifications)
+                           OR altered.list = 'contact_attribute'
+                              AND altered.number = ANY(contact.attributes))))
+        OR field = 'classifications' AND (
+            EXISTS (SELECT FROM would WHERE would.record_id = undoing.record_id
+                      AND would.facts ->> 'scope'
+                          = CASE record WHEN 'customer' THEN 'contact' ELSE 'customer' END)
+            OR EXISTS (SELECT FROM would WHERE would.record_id = undoing.record_id
+                         AND would.list = ANY(CAST(:single AS text[]))
+                       GROUP BY would.list HAVING count(*) > 1)
+            OR record = 'customer'
+               AND (SELECT count(*) FROM would WHERE would.record_id = undoing.record_id
+                      AND would.list = ANY(CAST(:compulsory AS text[])))
+                   <> cardinality(CAST(:compulsory AS text[]))))
+    """
+)
+_LAWS = {
+    "lists": [*CHOICES_OF, *ATTRIBUTES_OF],
+    "choices": list(ATTRIBUTES_OF),
+    "compulsory": list(COMPULSORY),
+    "single": [one.name for one in LISTS.values() if not one.several],
+}
 _BANNED_BY_IT = """
     why IS NULL AND record = 'contact' AND field = 'attributes' AND EXISTS (
         SELECT FROM jsonb_array_elements(after) AS held (number)
@@ -270,7 +351,8 @@ _TO_DELETE = text(
     ORDER BY record_id
     """
 )
-# Live customers alone own numbers and business ids; one that comes back must find its own free.
+# Live customers alone own numbers and business ids: those that live first, then those that come
+# back. Who gives a key back in the same undo stands in nobody's way.
 _OWNED_KEYS = tuple(
     text(
         f"""
@@ -283,9 +365,16 @@ _OWNED_KEYS = tuple(
              AND owner.{field} = CASE WHEN given.field IS NULL THEN held.{field}
                                       ELSE given.before #>> '{{}}' END
         WHERE undoing.record_id = held.customer_id AND undoing.why IS NULL
-          AND (undoing.field = '{field}' AND held.deleted_at IS NULL
-               OR undoing.field = 'deleted_at' AND undoing.before = 'null')
+          AND {which.format(field=field)}
+          AND NOT EXISTS (
+              SELECT FROM undoing AS freed WHERE freed.record_id = owner.customer_id
+                AND freed.field = '{field}' AND freed.why IS NULL
+                AND freed.before #>> '{{}}' IS DISTINCT FROM owner.{field})
         """
+    )
+    for which in (
+        "undoing.field = '{field}' AND held.deleted_at IS NULL",
+        "undoing.field = 'deleted_at' AND undoing.before = 'null'",
     )
     for field in ("number", "business_id")
 )
@@ -298,8 +387,8 @@ _STAY_DELETED = text(
 )
 
 
-def _columns(record: str) -> str:
-    """Return what sets every column of a record, also those that later migrations add."""
+def columns_set(record: str) -> str:
+    """Return what sets every column of a record from `past`, also those that are yet to come."""
     columns = metadata.tables[record].columns
     return ", ".join(
         f"{column.name} = past.{column.name}"
@@ -308,21 +397,29 @@ def _columns(record: str) -> str:
     )
 
 
-_GIVE_BACK = {
-    record: text(
+def _give_back(record: str, key: str, *, restores: bool) -> TextClause:
+    return text(
         f"""
-        UPDATE {record} SET {_columns(record)}, version = {record}.version + 1, updated_at = :now
+        UPDATE {record} SET {columns_set(record)}, version = {record}.version + 1,
+                            updated_at = :now
         FROM (SELECT record_id, jsonb_object_agg(field, before) AS fields FROM undoing
               WHERE record = '{record}' AND why IS NULL AND field <> 'created'
                 AND NOT (field = 'deleted_at' AND before <> 'null')
-              GROUP BY record_id) AS given
+              GROUP BY record_id
+              HAVING bool_or(field = 'deleted_at') = {restores}) AS given
         JOIN {record} AS held ON held.{key} = given.record_id
         CROSS JOIN LATERAL jsonb_populate_record(held, given.fields) AS past
         WHERE {record}.{key} = given.record_id
         """
     )
+
+
+# Who lives gives keys back before those come who had them.
+_GIVE_BACK = tuple(
+    _give_back(record, key, restores=restores)
     for record, key in _KEYS.items()
-}
+    for restores in (False, True)
+)
 _TAKE_PLACES = text(
     """
     DELETE FROM contact_customer AS place USING undoing
@@ -385,6 +482,47 @@ _REFERENCES_STAY = text(
     UPDATE undoing SET why = stays.why FROM undoing AS stays
     WHERE stays.record = undoing.record AND stays.field = undoing.field
       AND undoing.source IS NOT NULL AND stays.why IS NOT NULL AND undoing.why IS NULL
+    """
+)
+# A place at a customer that stays merged is at its survivor, where the operation has moved it.
+_AT_MERGED = (
+    text(
+        f"""
+        UPDATE undoing SET why = '{GONE}' FROM customer AS merged
+        WHERE merged.customer_id = undoing.at_customer AND merged.merged_into IS NOT NULL
+          AND undoing.before <> 'null' AND undoing.why IS NULL
+          AND NOT EXISTS (SELECT FROM undoing AS back
+                          WHERE back.record_id = merged.customer_id AND back.field = 'merged_into'
+                            AND back.before = 'null' AND back.why IS NULL)
+        """
+    ),
+    text(
+        """
+        UPDATE undoing SET why = stays.why FROM undoing AS stays
+        JOIN customer AS merged ON merged.customer_id = stays.at_customer
+        WHERE stays.record_id = undoing.record_id AND undoing.at_customer = merged.merged_into
+          AND stays.why IS NOT NULL AND undoing.before = 'null' AND undoing.why IS NULL
+        """
+    ),
+)
+# Whatever came since for the survivor stays with it, and so do those of customers that stay merged.
+_GIVE_DOCUMENTS = text(
+    """
+    WITH moved AS (
+        UPDATE erp_document AS document SET customer_id = past.moved_from,
+            hashed_for = nullif(coalesce(document.hashed_for, document.customer_id),
+                                past.moved_from)
+        FROM moved_document AS past
+        WHERE past.operation_id = :id AND document.source = past.source
+          AND document.kind = past.kind AND document.document_id = past.document_id
+          AND document.customer_id = past.moved_to
+          AND NOT EXISTS (SELECT FROM undoing WHERE undoing.why IS NOT NULL
+                            AND undoing.record_id IN (past.moved_from, past.moved_to)
+                            AND undoing.field = 'merged_into')
+        RETURNING document.source, document.kind, document.document_id, past.moved_from,
+                  past.moved_to)
+    INSERT INTO moved_document (operation_id, source, kind, document_id, moved_from, moved_to)
+    SELECT :undo, source, kind, document_id, moved_to, moved_from FROM moved
     """
 )
 _LINKS = (

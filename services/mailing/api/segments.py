@@ -1,15 +1,26 @@
 """Routes of segments: the records, their counts, members and recipients."""
 
-from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
-from services.mailing.api.shapes import CountsShown, Member, Removed, SegmentBody, SegmentShown
+from services.mailing.api.shapes import (
+    CountsShown,
+    Member,
+    Members,
+    Removed,
+    SegmentBody,
+    SegmentShown,
+    UnknownShown,
+)
 from services.mailing.domain.channels import Channel, Purpose
+from services.mailing.domain.refusals import BanNotConfigured, ConsentNotFresh
 from services.mailing.handlers import keep_segments
+from services.mailing.handlers.evaluate_rule import UnknownValue
 from services.mailing.handlers.export_recipients import Export, Format, export_recipients
+from services.mailing.persistence.segments import Segment
+from shared.chassis.http.description import may_refuse, streams
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of
 from shared.chassis.http.writes import Answer, Expected, etag, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -29,7 +40,9 @@ def segments_router(units: UnitOfWorkFactory, *, limit_seconds: float) -> APIRou
             segment = await keep_segments.make_segment(body.name, body.rule, uow)
             location = f"/v1/segments/{segment.segment_id}"
             return Answer(
-                _shown(segment), status=201, headers={"ETag": etag(1), "Location": location}
+                await _with_unknown(segment, uow),
+                status=201,
+                headers={"ETag": etag(1), "Location": location},
             )
 
         return await write(request, units, work)
@@ -39,15 +52,17 @@ def segments_router(units: UnitOfWorkFactory, *, limit_seconds: float) -> APIRou
         """List segments in the order they were made in."""
         async with units() as uow:
             rows = await keep_segments.list_segments(uow, after=cursor_id(cursor), limit=limit + 1)
-        return page_of([_shown(row) for row in rows], limit, lambda one: (str(one.segment_id),))
+            found = await keep_segments.named_in_vain(rows, uow)
+        return page_of([_shown(*one) for one in found], limit, lambda one: (str(one.segment_id),))
 
     @router.get("/{segment_id}")
     async def show(segment_id: UUID, response: Response) -> SegmentShown:
         """Show one segment with its ETag."""
         async with units() as uow:
             segment = await keep_segments.show_segment(segment_id, uow)
+            shown = await _with_unknown(segment, uow)
         response.headers["ETag"] = etag(segment.version)
-        return _shown(segment)
+        return shown
 
     @router.put("/{segment_id}", response_model=SegmentShown)
     async def change(
@@ -59,7 +74,8 @@ def segments_router(units: UnitOfWorkFactory, *, limit_seconds: float) -> APIRou
             segment = await keep_segments.change_segment(
                 segment_id, body.name, body.rule, uow, expected=expected
             )
-            return Answer(_shown(segment), headers={"ETag": etag(segment.version)})
+            shown = await _with_unknown(segment, uow)
+            return Answer(shown, headers={"ETag": etag(segment.version)})
 
         return await write(request, units, work)
 
@@ -85,21 +101,27 @@ def segments_router(units: UnitOfWorkFactory, *, limit_seconds: float) -> APIRou
                 banned=one.counts.banned,
                 without_address=one.counts.without_address,
                 refused=one.refused,
+                unknown_values=_unknown(one.unknown),
             )
             for channel, one in found.items()
         }
 
     @router.get("/{segment_id}/members")
-    async def members(segment_id: UUID, cursor: Cursor = None, limit: Limit = 100) -> Page[Member]:
+    async def members(segment_id: UUID, cursor: Cursor = None, limit: Limit = 100) -> Members:
         """List the members, banned or not."""
         async with units() as uow:
-            rows = await keep_segments.list_members(
+            found = await keep_segments.list_members(
                 segment_id, uow, after=cursor_id(cursor), limit=limit + 1
             )
-        items = [Member.model_validate(row, from_attributes=True) for row in rows]
-        return page_of(items, limit, lambda one: (str(one.contact_id),))
+        items = [Member.model_validate(row, from_attributes=True) for row in found.rows]
+        page = page_of(items, limit, lambda one: (str(one.contact_id),))
+        return Members(items=page.items, next=page.next, unknown_values=_unknown(found.unknown))
 
-    @router.get("/{segment_id}/recipients", response_class=StreamingResponse)
+    @router.get(
+        "/{segment_id}/recipients",
+        response_class=StreamingResponse,
+        responses=streams(*MEDIA.values()) | may_refuse(BanNotConfigured, ConsentNotFresh),
+    )
     async def recipients(
         segment_id: UUID, channel: Channel, purpose: Purpose, format: Format = "csv"
     ) -> StreamingResponse:
@@ -117,7 +139,12 @@ def segments_router(units: UnitOfWorkFactory, *, limit_seconds: float) -> APIRou
     return router
 
 
-def _shown(segment: Any) -> SegmentShown:
+async def _with_unknown(segment: Segment, uow: UnitOfWork) -> SegmentShown:
+    ((_, unknown),) = await keep_segments.named_in_vain([segment], uow)
+    return _shown(segment, unknown)
+
+
+def _shown(segment: Segment, unknown: list[UnknownValue]) -> SegmentShown:
     return SegmentShown(
         segment_id=segment.segment_id,
         name=segment.name,
@@ -125,4 +152,9 @@ def _shown(segment: Any) -> SegmentShown:
         version=segment.version,
         created_at=segment.created_at,
         updated_at=segment.updated_at,
+        unknown_values=_unknown(unknown),
     )
+
+
+def _unknown(found: list[UnknownValue]) -> list[UnknownShown]:
+    return [UnknownShown.model_validate(one) for one in found]

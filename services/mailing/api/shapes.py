@@ -10,6 +10,8 @@ from services.mailing.domain.addresses import MAX_KEY
 from services.mailing.domain.channels import Channel, Purpose
 from services.mailing.domain.gate import Reason
 from services.mailing.domain.rules import Rule
+from services.mailing.handlers.evaluate_rule import Unknown
+from shared.chassis.http.paging import Page
 
 Name = Annotated[
     str,
@@ -29,8 +31,19 @@ class _Body(BaseModel):
 class SegmentBody(_Body):
     """A segment: its name and its rule."""
 
-    name: Name
-    rule: Rule
+    name: Name = Field(examples=["New customers"])
+    rule: Rule = Field(examples=[{"op": "has_attribute", "number": 1}])
+
+
+class UnknownShown(BaseModel):
+    """A value that a rule names and that matches nobody."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    at: str = Field(description="where the rule names it, such as rule.rules.0.numbers.1")
+    list: str
+    number: int
+    why: Unknown = Field(description="removed: deleted or merged; never_told: not known here")
 
 
 class SegmentShown(BaseModel):
@@ -42,6 +55,7 @@ class SegmentShown(BaseModel):
     version: int
     created_at: datetime
     updated_at: datetime
+    unknown_values: list[UnknownShown]
 
 
 class Member(BaseModel):
@@ -52,6 +66,12 @@ class Member(BaseModel):
     last_name: str
 
 
+class Members(Page[Member]):
+    """One page of members."""
+
+    unknown_values: list[UnknownShown]
+
+
 class CountsShown(BaseModel):
     """Members on one channel: mailable, banned and without address add up to all."""
 
@@ -60,6 +80,7 @@ class CountsShown(BaseModel):
     banned: int
     without_address: int
     refused: Reason | None = Field(description="why marketing is closed on the whole channel")
+    unknown_values: list[UnknownShown]
 
 
 class HandOffBody(_Body):
@@ -68,7 +89,7 @@ class HandOffBody(_Body):
     contact_ids: list[UUID] = Field(min_length=1, max_length=500)
     channel: Channel
     purpose: Purpose
-    campaign: Name
+    campaign: Name = Field(examples=["spring"])
     customer_id: UUID | None = None
 
 
@@ -120,8 +141,8 @@ class BanBody(_Body):
     """An address to ban: e-mail, number in E.164, or street|postal code|city|country."""
 
     channel: Channel
-    address: AddressText
-    source: Name = Field(description="where the wish came from, such as unsubscribe-link")
+    address: AddressText = Field(examples=["aino.virtanen@example.com"])
+    source: Name = Field(description="where the wish came from", examples=["unsubscribe-link"])
 
 
 class BanAnswer(BaseModel):

@@ -12,6 +12,24 @@ class SegmentNotFound(Refusal):
     remedy = "List the segments at /v1/segments."
 
 
+class UnknownValues(Refusal):
+    """A rule names lists or values that do not exist, or are not known here yet."""
+
+    slug = "unknown_values"
+    remedy = (
+        "Name values as GET /v1/lists of customers shows them. A value made a moment ago is known "
+        "here in seconds; if it stays unknown, run `suhde republish customers`."
+    )
+
+
+class ClassificationsNotTold(Refusal):
+    """What some customers or contacts hold was never told to this database."""
+
+    kind = Kind.UNAVAILABLE
+    slug = "classifications_not_told"
+    remedy = "Run `suhde republish customers` once; docs/operations.md says more under Upgrade."
+
+
 class BanNotFound(Refusal):
     """There is no such direct ban, or it was lifted."""
 

@@ -12,6 +12,7 @@ from services.mailing.domain.channels import Channel, Purpose
 from services.mailing.domain.gate import refuses_channel
 from services.mailing.domain.refusals import SegmentNotFound, channel_refusal
 from services.mailing.domain.rules import Rule
+from services.mailing.handlers.evaluate_rule import condition_of
 from services.mailing.persistence import segments
 from services.mailing.persistence.gate import read_consent
 from shared.chassis.spreadsheet import csv_lines
@@ -45,8 +46,9 @@ async def export_recipients(
     """
     Return the stream of recipients; refusals come before the stream, as errors.
 
-    No transaction stays open while the reader reads. A ban that comes meanwhile is heeded from the
-    next chunk on, and when the consent news grows too old the stream breaks off.
+    No transaction stays open while the reader reads. A ban that comes meanwhile, or a change of
+    what the rule asks about, is heeded from the next chunk on, and when the consent news grows too
+    old the stream breaks off.
     """
     async with units.engine.connect() as connection:
         segment = await segments.find(connection, command.segment_id)
@@ -84,7 +86,7 @@ async def _chunk(
             raise channel_refusal(refused)
         return await segments.recipients(
             connection,
-            rule,
+            await condition_of(rule, connection),
             command.channel,
             after=after,
             limit=chunk,

@@ -3,6 +3,7 @@
 from services.mailing.domain.addresses import address_key
 from services.mailing.domain.channels import Channel
 from services.mailing.domain.keys import address_gate
+from services.mailing.domain.lists import CONTACT_ATTRIBUTE, tokens
 from services.mailing.handlers.newest import newest
 from services.mailing.persistence import bans, gate
 from services.mailing.persistence.projection import ContactRow, save_contacts
@@ -53,6 +54,7 @@ def _row(data: ContactSaved) -> ContactRow:
         last_name=person.last_name,
         email=person.email,
         mobile=person.mobile,
+        phone=address_key(Channel.SMS, person.phone),
         street=address.street,
         postal_code=address.postal_code,
         city=address.city,
@@ -64,5 +66,6 @@ def _row(data: ContactSaved) -> ContactRow:
         post_key=address_key(
             Channel.POST, address.street, address.postal_code, address.city, address.country
         ),
+        held=tokens({**data.classifications, CONTACT_ATTRIBUTE: data.attributes}),
         links=tuple((role.customer_id, role.role) for role in data.customers),
     )

@@ -1,12 +1,12 @@
-"""Take over customers and the titles of contact attributes as the customers service tells them."""
+"""Take over customers and the values of the lists as the customers service tells them."""
 
+from services.mailing.domain.lists import above, bundled, token, tokens
 from services.mailing.handlers.newest import newest
-from services.mailing.persistence.projection import CustomerRow, save_attributes, save_customers
+from services.mailing.persistence.classifications import ValueRow, save_values
+from services.mailing.persistence.projection import CustomerRow, save_customers
 from shared.chassis.messages import Batch
 from shared.chassis.unit_of_work import UnitOfWork
 from shared.contracts.customers import ClassificationSaved, CustomerDeleted, CustomerSaved
-
-CONTACT_ATTRIBUTE = "contact_attribute"
 
 
 async def on_customer_saved(batch: Batch[CustomerSaved], uow: UnitOfWork) -> None:
@@ -26,6 +26,8 @@ async def on_customer_saved(batch: Batch[CustomerSaved], uow: UnitOfWork) -> Non
                 name=data.name,
                 started_on=data.relationship.started_on if data.relationship else None,
                 start_source=data.relationship.source if data.relationship else None,
+                ended_on=data.ended_on,
+                held=tokens(data.classifications),
             )
             for data in saved
         ],
@@ -46,13 +48,29 @@ async def on_customer_deleted(batch: Batch[CustomerDeleted], uow: UnitOfWork) ->
 
 
 async def on_classification_saved(batch: Batch[ClassificationSaved], uow: UnitOfWork) -> None:
-    """Project the titles of contact attributes; other lists are nothing to us."""
-    titles: dict[int, tuple[int, str]] = {}
-    for message in batch:
-        data = message.data
-        if data.list_name != CONTACT_ATTRIBUTE or data.number is None:
-            continue
-        if data.number not in titles or data.version > titles[data.number][0]:
-            titles[data.number] = (data.version, data.title)
-    if titles:
-        await save_attributes(uow.connection, titles)
+    """Project the values of all lists; one that was removed stays as a tombstone."""
+    values = newest(
+        (message.data for message in batch),
+        key=lambda data: (data.list_name, data.number),
+        version=lambda data: data.version,
+    )
+    await save_values(
+        uow.connection,
+        [_value(data, data.number) for data in values if data.number is not None],
+    )
+
+
+def _value(data: ClassificationSaved, number: int) -> ValueRow:
+    return ValueRow(
+        token=token(data.list_name, number),
+        list_name=data.list_name,
+        number=number,
+        version=data.version,
+        title=data.title,
+        titles=data.titles,
+        above=above(data.list_name, data.parent),
+        bundled=bundled(data.list_name, data.members),
+        flags=data.flags,
+        archived=data.archived,
+        removed=data.removed,
+    )

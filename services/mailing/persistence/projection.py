@@ -1,4 +1,8 @@
-"""The projection of customers and contacts: the newest version wins, in whatever order."""
+"""The projection of customers and contacts: the newest version wins, in whatever order.
+
+A version that stands already is taken over again where its classifications were never told: so a
+republish completes what came before these were kept.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +11,9 @@ from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+# An array of arrays must be a rectangle; texts may differ in length.
+SEPARATOR = "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +27,8 @@ class CustomerRow:
     name: str = ""
     started_on: date | None = None
     start_source: str | None = None
+    ended_on: date | None = None
+    held: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,7 @@ class ContactRow:
     last_name: str = ""
     email: str | None = None
     mobile: str | None = None
+    phone: str | None = None
     street: str | None = None
     postal_code: str | None = None
     city: str | None = None
@@ -42,6 +52,7 @@ class ContactRow:
     email_key: str | None = None
     sms_key: str | None = None
     post_key: str | None = None
+    held: tuple[str, ...] = ()
     links: tuple[tuple[UUID, str | None], ...] = ()
 
 
@@ -57,6 +68,8 @@ async def save_customers(connection: AsyncConnection, rows: Sequence[CustomerRow
             "names": [row.name for row in rows],
             "started": [row.started_on for row in rows],
             "sources": [row.start_source for row in rows],
+            "ended": [row.ended_on for row in rows],
+            "held": [SEPARATOR.join(row.held) for row in rows],
         },
     )
 
@@ -73,16 +86,17 @@ async def save_contacts(connection: AsyncConnection, rows: Sequence[ContactRow])
             "last_names": [row.last_name for row in rows],
             "emails": [row.email for row in rows],
             "mobiles": [row.mobile for row in rows],
+            "phones": [row.phone for row in rows],
             "streets": [row.street for row in rows],
             "postal_codes": [row.postal_code for row in rows],
             "cities": [row.city for row in rows],
             "countries": [row.country for row in rows],
             "languages": [row.language for row in rows],
-            # An array of arrays must be a rectangle; texts may differ in length.
             "attributes": [f"{{{','.join(map(str, row.attributes))}}}" for row in rows],
             "email_keys": [row.email_key for row in rows],
             "sms_keys": [row.sms_key for row in rows],
             "post_keys": [row.post_key for row in rows],
+            "held": [SEPARATOR.join(row.held) for row in rows],
         },
     )
     changed = {contact_id for (contact_id,) in result}
@@ -106,58 +120,56 @@ async def save_contacts(connection: AsyncConnection, rows: Sequence[ContactRow])
     return sorted(changed)
 
 
-async def save_attributes(connection: AsyncConnection, titles: dict[int, tuple[int, str]]) -> None:
-    """Take over the titles of contact attributes: number to (version, title)."""
-    await connection.execute(
-        _ATTRIBUTES,
-        {
-            "numbers": list(titles),
-            "versions": [version for version, _ in titles.values()],
-            "titles": [title for _, title in titles.values()],
-        },
-    )
-
-
 _CUSTOMERS = text(
     """
-    INSERT INTO customer (customer_id, version, deleted, number, name, started_on, start_source)
-    SELECT id, version, deleted, number, name, started_on, source
+    INSERT INTO customer (customer_id, version, deleted, number, name, started_on, start_source,
+                          ended_on, held, held_version)
+    SELECT id, version, deleted, number, name, started_on, source, ended_on,
+           string_to_array(held, E'\n'), version
     FROM unnest(CAST(:ids AS uuid[]), CAST(:versions AS bigint[]), CAST(:deleted AS boolean[]),
                 CAST(:numbers AS text[]), CAST(:names AS text[]), CAST(:started AS date[]),
-                CAST(:sources AS text[]))
-         AS new (id, version, deleted, number, name, started_on, source)
+                CAST(:sources AS text[]), CAST(:ended AS date[]), CAST(:held AS text[]))
+         AS new (id, version, deleted, number, name, started_on, source, ended_on, held)
     ORDER BY id
     ON CONFLICT (customer_id) DO UPDATE SET
         version = EXCLUDED.version, deleted = EXCLUDED.deleted, number = EXCLUDED.number,
         name = EXCLUDED.name, started_on = EXCLUDED.started_on,
-        start_source = EXCLUDED.start_source
+        start_source = EXCLUDED.start_source, ended_on = EXCLUDED.ended_on,
+        held = EXCLUDED.held, held_version = EXCLUDED.held_version
     WHERE EXCLUDED.version > customer.version
+       OR (EXCLUDED.version = customer.version AND customer.held_version <> customer.version)
     """
 )
 _CONTACTS = text(
     """
-    INSERT INTO contact (contact_id, version, deleted, first_name, last_name, email, mobile, street,
-                         postal_code, city, country, language, attributes, email_key, sms_key,
-                         post_key)
-    SELECT id, version, deleted, first_name, last_name, email, mobile, street, postal_code, city,
-           country, language, CAST(attributes AS integer[]), email_key, sms_key, post_key
+    INSERT INTO contact (contact_id, version, deleted, first_name, last_name, email, mobile, phone,
+                         street, postal_code, city, country, language, attributes, email_key,
+                         sms_key, post_key, held, held_version)
+    SELECT id, version, deleted, first_name, last_name, email, mobile, phone, street, postal_code,
+           city, country, language, CAST(attributes AS integer[]), email_key, sms_key, post_key,
+           string_to_array(held, E'\n'), version
     FROM unnest(CAST(:ids AS uuid[]), CAST(:versions AS bigint[]), CAST(:deleted AS boolean[]),
                 CAST(:first_names AS text[]), CAST(:last_names AS text[]), CAST(:emails AS text[]),
-                CAST(:mobiles AS text[]), CAST(:streets AS text[]), CAST(:postal_codes AS text[]),
-                CAST(:cities AS text[]), CAST(:countries AS text[]), CAST(:languages AS text[]),
-                CAST(:attributes AS text[]), CAST(:email_keys AS text[]), CAST(:sms_keys AS text[]),
-                CAST(:post_keys AS text[]))
-         AS new (id, version, deleted, first_name, last_name, email, mobile, street, postal_code,
-                 city, country, language, attributes, email_key, sms_key, post_key)
+                CAST(:mobiles AS text[]), CAST(:phones AS text[]), CAST(:streets AS text[]),
+                CAST(:postal_codes AS text[]), CAST(:cities AS text[]), CAST(:countries AS text[]),
+                CAST(:languages AS text[]), CAST(:attributes AS text[]),
+                CAST(:email_keys AS text[]), CAST(:sms_keys AS text[]), CAST(:post_keys AS text[]),
+                CAST(:held AS text[]))
+         AS new (id, version, deleted, first_name, last_name, email, mobile, phone, street,
+                 postal_code, city, country, language, attributes, email_key, sms_key, post_key,
+                 held)
     ORDER BY id
     ON CONFLICT (contact_id) DO UPDATE SET
         version = EXCLUDED.version, deleted = EXCLUDED.deleted, first_name = EXCLUDED.first_name,
         last_name = EXCLUDED.last_name, email = EXCLUDED.email, mobile = EXCLUDED.mobile,
-        street = EXCLUDED.street, postal_code = EXCLUDED.postal_code, city = EXCLUDED.city,
+        phone = EXCLUDED.phone, street = EXCLUDED.street,
+        postal_code = EXCLUDED.postal_code, city = EXCLUDED.city,
         country = EXCLUDED.country, language = EXCLUDED.language,
         attributes = EXCLUDED.attributes, email_key = EXCLUDED.email_key,
-        sms_key = EXCLUDED.sms_key, post_key = EXCLUDED.post_key
+        sms_key = EXCLUDED.sms_key, post_key = EXCLUDED.post_key,
+        held = EXCLUDED.held, held_version = EXCLUDED.held_version
     WHERE EXCLUDED.version > contact.version
+       OR (EXCLUDED.version = contact.version AND contact.held_version <> contact.version)
     RETURNING contact_id
     """
 )
@@ -168,15 +180,5 @@ _LINK = text(
     SELECT contact_id, customer_id, role
     FROM unnest(CAST(:contacts AS uuid[]), CAST(:customers AS uuid[]), CAST(:roles AS text[]))
          AS new (contact_id, customer_id, role)
-    """
-)
-_ATTRIBUTES = text(
-    """
-    INSERT INTO contact_attribute (number, version, title)
-    SELECT number, version, title
-    FROM unnest(CAST(:numbers AS integer[]), CAST(:versions AS bigint[]), CAST(:titles AS text[]))
-         AS new (number, version, title)
-    ON CONFLICT (number) DO UPDATE SET version = EXCLUDED.version, title = EXCLUDED.title
-    WHERE EXCLUDED.version > contact_attribute.version
     """
 )

@@ -1,4 +1,4 @@
-"""Segments: their records, and their rules as SQL over live contacts."""
+"""Segments: their records, and who their rules let in."""
 
 import json
 from collections.abc import Sequence
@@ -12,16 +12,9 @@ from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.mailing.domain.channels import Channel
-from services.mailing.domain.rules import (
-    All,
-    Any_,
-    HasAttribute,
-    Node,
-    Not,
-    RelationshipStartBetween,
-    Rule,
-)
+from services.mailing.domain.rules import Rule
 from services.mailing.persistence.gate import ADDRESS, BANNED
+from services.mailing.persistence.rules import Condition
 
 NIL = UUID(int=0)
 
@@ -46,46 +39,6 @@ class Counts:
     mailable: int
     banned: int
     without_address: int
-
-
-def compile_rule(rule: Rule) -> tuple[str, dict[str, Any]]:
-    """Return a rule as a boolean over the alias `contact`, and its bind parameters."""
-    parameters: dict[str, Any] = {}
-    return _compile(rule.root, parameters), parameters
-
-
-def _compile(node: Node, parameters: dict[str, Any]) -> str:
-    if isinstance(node, All):
-        return _joined(" AND ", [_compile(child, parameters) for child in node.rules], "TRUE")
-    if isinstance(node, Any_):
-        return _joined(" OR ", [_compile(child, parameters) for child in node.rules], "FALSE")
-    if isinstance(node, Not):
-        return f"({_compile(node.rule, parameters)}) IS NOT TRUE"
-    if isinstance(node, HasAttribute):
-        name = _bind(parameters, [node.number])
-        return f"contact.attributes @> CAST(:{name} AS integer[])"
-    return _began(node, parameters)
-
-
-def _joined(operator: str, parts: list[str], empty: str) -> str:
-    return operator.join(f"({part})" for part in parts) if parts else empty
-
-
-def _began(node: RelationshipStartBetween, parameters: dict[str, Any]) -> str:
-    bounds = []
-    if node.from_day is not None:
-        name = _bind(parameters, node.from_day)
-        bounds.append(f"AND customer.started_on >= CAST(:{name} AS date)")
-    if node.before_day is not None:
-        name = _bind(parameters, node.before_day)
-        bounds.append(f"AND customer.started_on < CAST(:{name} AS date)")
-    return _BEGAN.replace("{bounds}", " ".join(bounds))
-
-
-def _bind(parameters: dict[str, Any], value: Any) -> str:
-    name = f"rule_{len(parameters)}"
-    parameters[name] = value
-    return name
 
 
 async def add(connection: AsyncConnection, segment: Segment) -> None:
@@ -142,13 +95,12 @@ async def remove(connection: AsyncConnection, segment_id: UUID, *, expected: int
     return result.rowcount == 1
 
 
-async def count(connection: AsyncConnection, rule: Rule, channel: Channel) -> Counts:
+async def count(connection: AsyncConnection, rule: Condition, channel: Channel) -> Counts:
     """Count the members of a rule on one channel; each is counted once."""
-    sql, parameters = compile_rule(rule)
     row = (
         await connection.execute(
-            text(_COUNT.replace("{rule}", sql)),
-            {**parameters, "channel": channel, "customer_id": None},
+            text(rule.within(_COUNT)),
+            {**rule.parameters, "channel": channel, "customer_id": None},
         )
     ).one()
     return Counts(
@@ -160,30 +112,28 @@ async def count(connection: AsyncConnection, rule: Rule, channel: Channel) -> Co
 
 
 async def members(
-    connection: AsyncConnection, rule: Rule, *, after: UUID | None, limit: int
+    connection: AsyncConnection, rule: Condition, *, after: UUID | None, limit: int
 ) -> Sequence[Row[Any]]:
     """Return members in the order of their ids: contact_id, first_name, last_name."""
-    sql, parameters = compile_rule(rule)
     result = await connection.execute(
-        text(_MEMBERS.replace("{rule}", sql)), {**parameters, "after": after, "limit": limit}
+        text(rule.within(_MEMBERS)), {**rule.parameters, "after": after, "limit": limit}
     )
     return result.all()
 
 
 async def recipients(
     connection: AsyncConnection,
-    rule: Rule,
+    rule: Condition,
     channel: Channel,
     *,
     after: UUID | None,
     limit: int,
 ) -> Sequence[Row[Any]]:
     """Return members with an address on the channel, by their ids, and whether each is `banned`."""
-    sql, parameters = compile_rule(rule)
     result = await connection.execute(
-        text(_RECIPIENTS.replace("{rule}", sql)),
+        text(rule.within(_RECIPIENTS)),
         {
-            **parameters,
+            **rule.parameters,
             "channel": channel,
             "customer_id": None,
             "after": after,
@@ -204,11 +154,6 @@ def _segment(row: Row[Any]) -> Segment:
     )
 
 
-_BEGAN = """
-    EXISTS (SELECT FROM contact_customer AS link
-            JOIN customer ON customer.customer_id = link.customer_id AND NOT customer.deleted
-            WHERE link.contact_id = contact.contact_id {bounds})
-"""
 _ADD = text(
     """
     INSERT INTO segment (segment_id, name, rule, version, created_at, updated_at)

@@ -35,6 +35,18 @@ def _words(name: str) -> Column[str]:
     return Column(name, Text, nullable=False, server_default=text("''"))
 
 
+# True of a row that came before `held` did, or was last written by a program that does not know it.
+NOT_TOLD = "NOT deleted AND held_version <> version"
+
+
+def _held() -> tuple[Column[object], Column[object]]:
+    # The values that it holds, as tokens of domain/lists.py, and the version that told them.
+    return (
+        Column("held", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+        Column("held_version", BigInteger, nullable=False, server_default=text("0")),
+    )
+
+
 # --- Projection of customers: newest version wins, deletion is a tombstone.
 Table(
     "customer",
@@ -46,7 +58,11 @@ Table(
     _words("name"),
     Column("started_on", Date),
     Column("start_source", Text),
+    Column("ended_on", Date),
+    *_held(),
     Index("ix_customer_started_on", "started_on", postgresql_where=text("NOT deleted")),
+    Index("ix_customer_held", "held", postgresql_using="gin"),
+    Index("ix_customer_not_told", "customer_id", postgresql_where=text(NOT_TOLD)),
 )
 Table(
     "contact",
@@ -58,6 +74,7 @@ Table(
     _words("last_name"),
     Column("email", Text),
     Column("mobile", Text),
+    Column("phone", Text),
     Column("street", Text),
     Column("postal_code", Text),
     Column("city", Text),
@@ -68,7 +85,10 @@ Table(
     Column("email_key", Text),
     Column("sms_key", Text),
     Column("post_key", Text),
+    *_held(),
     Index("ix_contact_attributes", "attributes", postgresql_using="gin"),
+    Index("ix_contact_held", "held", postgresql_using="gin"),
+    Index("ix_contact_not_told", "contact_id", postgresql_where=text(NOT_TOLD)),
 )
 Table(
     "contact_customer",
@@ -78,6 +98,25 @@ Table(
     Column("role", Text),
     Index("ix_contact_customer_customer_id", "customer_id"),
 )
+Table(
+    "classification",
+    metadata,
+    # List and number in one, as in `held`; so are what it lies in, and what it bundles.
+    Column("token", Text, primary_key=True),
+    Column("list_name", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("titles", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("above", Text),
+    Column("bundled", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("flags", JSONB, nullable=False, server_default=text("'{}'")),
+    _flag("archived"),
+    _flag("removed"),
+    Index("ix_classification_list_name", "list_name"),
+    Index("ix_classification_above", "above"),
+)
+# Only programs from before `classification` write it; it goes when none of them runs any more.
 Table(
     "contact_attribute",
     metadata,

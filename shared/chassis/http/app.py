@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import Depends, FastAPI
 from pydantic import SecretStr
 
+from shared.chassis.http.description import install_description
 from shared.chassis.http.health import health_router
 from shared.chassis.http.jobs import jobs_router
 from shared.chassis.http.keys import require_key
@@ -54,4 +55,5 @@ def create_app(
         app.include_router(
             parked_router(service.name, service.units, service.worker), dependencies=locked
         )
+    install_description(app, {name: about for one in services for name, about in one.tags.items()})
     return app

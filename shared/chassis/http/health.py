@@ -5,10 +5,18 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 
 from shared.chassis.service import Service
 
 CHECK_SECONDS = 4.0
+
+
+class Readiness(BaseModel):
+    """Whether work can be done now; by service, what is in the way."""
+
+    status: str
+    problems: dict[str, dict[str, str]]
 
 
 def health_router(services: Sequence[Service]) -> APIRouter:
@@ -20,7 +28,11 @@ def health_router(services: Sequence[Service]) -> APIRouter:
         """Tell that the process turns; says nothing about its dependencies, on purpose."""
         return {"status": "live"}
 
-    @router.get("/ready", responses={503: {"description": "not ready; says why"}})
+    @router.get(
+        "/ready",
+        response_model=Readiness,
+        responses={503: {"description": "Not ready; says why.", "model": Readiness}},
+    )
     async def ready() -> JSONResponse:
         """Tell whether work can be done now, and if not, why."""
         found: dict[str, dict[str, str]] = {}

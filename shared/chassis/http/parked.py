@@ -14,6 +14,10 @@ from shared.chassis.worker import Worker
 
 SHOWN_BYTES = 65_536
 
+# As large as a number in JSON is surely kept.
+Seq = Annotated[int, Field(ge=0, lt=2**53)]
+Reason = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
+
 
 class ParkedMessage(BaseModel):
     """A message set aside, why, and what to do about it."""
@@ -47,9 +51,9 @@ class Redrive(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    seqs: Annotated[list[int], Field(max_length=1000)] | None = None
-    reason: str | None = None
-    all: bool = False
+    seqs: Annotated[list[Seq], Field(max_length=1000)] | None = None
+    reason: Reason | None = None
+    all: bool = Field(default=False, examples=[True])
 
     @model_validator(mode="after")
     def _something(self) -> "Redrive":
@@ -79,7 +83,7 @@ def parked_router(service: str, units: UnitOfWorkFactory, worker: Worker) -> API
 
     @router.get("/parked-messages", operation_id=f"list_{service}_parked_messages")
     async def parked_messages(
-        reason: Annotated[str | None, Query(max_length=200)] = None,
+        reason: Annotated[Reason | None, Query()] = None,
         cursor: Cursor = None,
         limit: Limit = 50,
     ) -> Page[ParkedMessage]:
@@ -93,7 +97,7 @@ def parked_router(service: str, units: UnitOfWorkFactory, worker: Worker) -> API
         return page_of(items, limit, lambda one: (one.seq,))
 
     @router.get("/parked-messages/{seq}", operation_id=f"show_{service}_parked_message")
-    async def parked_message(seq: Annotated[int, Field(ge=0, lt=2**63)]) -> ParkedMessageWhole:
+    async def parked_message(seq: Seq) -> ParkedMessageWhole:
         """Show one parked message with its body and headers."""
         async with units.engine.connect() as connection:
             row, body, headers = await parking.show_parked(connection, seq)

@@ -6,16 +6,19 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from shared.chassis.database import is_transient
 from shared.chassis.errors import Kind, Refusal
+from shared.chassis.http.invalid import MalformedJson, refusal_of
 from shared.chassis.logs import get_logger
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
 
 STATUS = {
+    Kind.MALFORMED: 400,
     Kind.INVALID: 422,
     Kind.UNAUTHENTICATED: 401,
     Kind.FORBIDDEN: 403,
@@ -27,9 +30,34 @@ STATUS = {
     Kind.UNSUPPORTED: 415,
     Kind.UNAVAILABLE: 503,
 }
-_SLUGS = {404: "no_such_route", 405: "method_not_allowed", 400: "bad_request"}
+_SLUGS = {404: "no_such_route", 405: "method_not_allowed"}
 
 log = get_logger(__name__)
+
+
+class ProblemField(BaseModel):
+    """One field that is wrong, why, and what to send instead."""
+
+    field: str = Field(examples=["body.name"])
+    reason: str
+    remedy: str
+
+
+class Problem(BaseModel):
+    """Why a request was refused and what would be accepted (RFC 9457); facts of the case beside.
+
+    The slug never changes; texts may.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(examples=["urn:suhde:problem:invalid_request"])
+    title: str
+    status: int
+    slug: str = Field(examples=["invalid_request"])
+    detail: str
+    remedy: str
+    errors: list[ProblemField] | None = None
 
 
 def problem_body(refusal: Refusal) -> dict[str, Any]:
@@ -84,32 +112,16 @@ async def _refusal(_: Request, error: Exception) -> JSONResponse:
     return problem_response(error)
 
 
-async def _invalid(_: Request, error: Exception) -> JSONResponse:
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    errors = [
-        {
-            "field": ".".join(str(part) for part in problem["loc"]),
-            "reason": str(problem["msg"]).removeprefix("Value error, "),
-            "remedy": "See the API description for what this field takes.",
-        }
-        for problem in error.errors()[:20]
-    ]
-    detail = "; ".join(f"{problem['field']}: {problem['reason']}" for problem in errors)
-    response = _plain(422, "invalid_request", detail[:2000], "Correct the fields listed in errors.")
-    return JSONResponse(
-        {**_members(response), "errors": errors}, status_code=422, media_type=MEDIA_TYPE
-    )
-
-
-def _members(response: JSONResponse) -> dict[str, Any]:
-    import json
-
-    members: dict[str, Any] = json.loads(bytes(response.body))
-    return members
+    return problem_response(refusal_of(request, error))
 
 
 async def _http(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:
+        # All that the framework answers so is a body that it cannot decode or that nests too deep.
+        return problem_response(MalformedJson(f"{error.__cause__ or error.detail}"[:300]))
     slug = _SLUGS.get(error.status_code, "http_error")
     return _plain(
         error.status_code,

@@ -265,10 +265,58 @@ async def test_every_error_is_a_problem(edge: Edge) -> None:
     late = await client.get("/v1/things/late")
     assert slug(late, 503) == "unavailable" and late.headers["retry-after"]
     json_ = {"Content-Type": "application/json"}
-    for body in (b"{", b"[1]", b'{"version": 1}', b"\xff", b"[" * 100_000):
+    for body in (b"[1]", b'{"version": 1}'):
         answer = await client.post("/v1/things", content=body, headers=json_)
-        assert slug(answer, answer.status_code) in ("invalid_request", "bad_request")
-        assert answer.status_code in (400, 422)
+        assert slug(answer, 422) == "invalid_request"
+    for body in (b"{", b"\xff", b"[" * 100_000):
+        answer = await client.post("/v1/things", content=body, headers=json_)
+        assert slug(answer, 400) == "malformed_json"
+    for type_ in ("text/plain", "multipart/form-data", ""):
+        answer = await client.post(
+            "/v1/things", content=b'{"id": "a"}', headers={"Content-Type": type_}
+        )
+        assert slug(answer, 415) == "not_json"
+
+
+async def test_broken_json_is_told_where_it_breaks(edge: Edge) -> None:
+    body = b'{"id": "a",\n "value" 1}'
+    answer = await edge.client.post(
+        "/v1/things", content=body, headers={"Content-Type": "application/json"}
+    )
+    assert slug(answer, 400) == "malformed_json"
+    problem = answer.json()
+    assert (problem["position"], problem["line"], problem["column"]) == (21, 2, 10)
+    assert "line 2, column 10" in problem["detail"]
+
+
+async def test_each_field_at_fault_is_told_what_it_takes(edge: Edge) -> None:
+    redrive = "/v1/inboxes/things/redrive"
+    answer = await edge.client.post(redrive, json={"seqs": ["x"], "all": "maybe", "when": 1})
+    assert slug(answer, 422) == "invalid_request"
+    told = {one["field"]: one["remedy"] for one in answer.json()["errors"]}
+    assert told == {
+        "body.seqs.0": "Send a whole number from 0 below 9007199254740992.",
+        "body.all": "Send true or false.",
+        "body.when": "Leave when out: this takes an object with the fields: seqs, reason, all.",
+    }
+    listed = await edge.client.get(
+        "/v1/inboxes/things/parked-messages", params={"limit": 0, "reason": "x" * 201}
+    )
+    assert {one["field"]: one["remedy"] for one in listed.json()["errors"]} == {
+        "query.limit": "Send a whole number from 1 to 500.",
+        "query.reason": "Send text of at most 200 characters that matches ^[^\\x00]*$ or null.",
+    }
+    missing = await edge.client.post("/v1/things", json={})
+    (error,) = missing.json()["errors"]
+    assert (error["field"], error["remedy"]) == ("body.id", "Send text.")
+
+
+async def test_what_the_database_cannot_hold_is_refused_and_not_our_fault(edge: Edge) -> None:
+    redrive = "/v1/inboxes/things/redrive"
+    for body in ({"seqs": [2**53]}, {"seqs": [-1]}, {"reason": "\x00"}, {"reason": "x" * 201}):
+        assert slug(await edge.client.post(redrive, json=body), 422) == "invalid_request"
+    listed = await edge.client.get("/v1/inboxes/things/parked-messages", params={"reason": "\x00"})
+    assert slug(listed, 422) == "invalid_request"
 
 
 async def test_the_api_is_described_without_a_page_that_needs_the_internet(edge: Edge) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from shared.chassis.service import Service
 from tests.integration.customers.api_helpers import (
+    STANDING,
     addressees,
     contact_at,
     delete,
@@ -200,7 +201,7 @@ async def test_a_value_that_only_the_deleted_hold_is_archived_and_comes_back_wit
 
     back = (await restore(restoring, firm)).json()
 
-    assert back["classifications"] == {"customer_status": [2]}
+    assert back["classifications"] == {**STANDING, "customer_status": [2]}
 
 
 @pytest.mark.requirement("TS-A9")

@@ -14,7 +14,7 @@ from services.customers.handlers.search_customers import export_customers
 from services.customers.persistence import search as search_store
 from shared.chassis.service import Service
 from shared.chassis.testing.waiting import eventually
-from tests.integration.customers.api_helpers import contact_at, made
+from tests.integration.customers.api_helpers import STANDING, contact_at, made
 from tests.integration.customers.test_lists import classify, delete, put_value, value
 
 
@@ -52,7 +52,7 @@ async def test_a_customer_created_while_the_default_goes_gets_the_new_one(
         await waits(customers)
 
     made_ = (await creating).json()
-    assert made_["classifications"] == {"customer_status": [2]}
+    assert made_["classifications"] == {**STANDING, "customer_status": [2]}
 
 
 @pytest.mark.requirement("VF-A1", "VF-07")
@@ -157,7 +157,7 @@ async def test_what_is_put_is_not_added_to(api: httpx.AsyncClient, change: dict[
 
     assert answer.status_code == 422, answer.text
     now = (await api.get(f"/v1/customers/{firm['customer_id']}")).json()
-    assert now["classifications"] == {"customer_status": [1]}
+    assert now["classifications"] == STANDING
 
 
 async def test_an_added_reason_is_told_with_the_end(

@@ -85,7 +85,8 @@ async def test_contacts_are_made_and_changed_by_their_own_reference(
     assert (ann["first_name"], ann["last_name"]) == ("Ann", "Ek")
     assert (ann["email"], ann["mobile"]) == ("ann@example.com", "+358401234567")
     (firm,) = await rows(api, "/v1/customers")
-    assert ann["customers"] == [{"customer_id": firm["customer_id"], "role": None}]
+    place = {"customer_id": firm["customer_id"], "role": None, "position": 0}
+    assert ann["customers"] == [place]
     saved = await told(customers, "customers.contact-saved.v1")
     assert [one["version"] for one in saved] == [1, 2]
     assert saved[-1]["person"]["mobile"] == "+358401234567"

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from shared.chassis.service import Service
-from tests.integration.customers.api_helpers import made
+from tests.integration.customers.api_helpers import STANDING, made
 from tests.integration.customers.test_lists import classify
 
 
@@ -124,7 +124,7 @@ async def test_matches_of_a_search_are_changed_and_taken_back(api: httpx.AsyncCl
 
     assert rehearsed["customers"] == done["customers"] == 3
     assert (await held(api, harbours[0])) == {
-        "customer_status": [1],
+        **STANDING,
         "customer_type": [2],
         "product": [product],
     }
@@ -140,7 +140,7 @@ async def test_matches_of_a_search_are_changed_and_taken_back(api: httpx.AsyncCl
             "fields": {"classifications": "changed_since"},
         }
     ]
-    assert await held(api, harbours[0]) == {"customer_status": [1]}
+    assert await held(api, harbours[0]) == STANDING
     assert (await held(api, harbours[1]))["customer_type"] == [1]
 
     twice = await api.post(f"/v1/operations/{done['operation_id']}/undo")

@@ -3,17 +3,21 @@
 import csv
 import io
 import json
+from datetime import date
 from typing import Any
 
 import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from python_calamine import load_workbook
 
+from services.customers.handlers import search_customers
 from services.customers.persistence import search as store
 from shared.chassis.service import Service
+from shared.chassis.spreadsheet import XLSX
 from tests.integration.customers.api_helpers import contact_at, made
-from tests.integration.customers.erp import customer, document, send
+from tests.integration.customers.erp import customer, document, send, void
 from tests.integration.customers.test_lists import put_value
 
 
@@ -153,6 +157,53 @@ async def test_relationship_and_turnover_are_searched(
     assert await names(api, turnover={"currency": "SEK", "least": "1"}) == []
 
 
+@pytest.mark.requirement("VF-15", "LS-07")
+@pytest.mark.parametrize("few", [0, 2000])
+async def test_customers_are_searched_by_their_documents(
+    customers: Service, api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(store, "FEW_HITS", few)
+    await send(
+        customers,
+        [
+            *(customer(ref) for ref in ("a", "b", "c", "d")),
+            document("invoice-posted", "1", "a", "2024-01-01"),
+            document("invoice-posted", "2", "a", "2025-01-01"),
+            document("sales-order-posted", "3", "a", "2025-02-01"),
+            document("invoice-posted", "4", "b", "2025-03-01"),
+            document("credit-note-posted", "5", "b", "2025-03-02", net_amount="1.00"),
+            document("invoice-posted", "6", "c", "2025-04-01"),
+            void("invoice-voided", "6", "c"),
+        ],
+    )
+
+    async def found(**documents: Any) -> str:
+        return "".join(name[-1] for name in await names(api, documents=documents))
+
+    assert await found() == "ab"
+    assert await found(kind="sales_order") == "a"
+    assert await found(at_least=2) == "ab"
+    assert await found(at_least=3) == "a"
+    assert await found(at_most=2) == "bcd"
+    assert await found(at_least=1, at_most=2) == "b"
+    assert await found(at_least=0) == "abcd"
+    assert await found(at_most=0) == "cd"
+    assert await found(kind="invoice", at_least=2) == "a"
+    assert await found(kind="invoice", until="2024-12-31") == "a"
+    assert await found(kind="invoice", since="2025-01-01", until="2025-01-31") == "a"
+    # No invoice since.
+    assert await found(kind="invoice", since="2025-01-02", at_most=0) == "acd"
+    assert await found(kind="credit_note", at_least=1) == "b"
+    assert await found(at_least=3, at_most=1) == ""
+
+    lost = {"documents": {"kind": "invoice", "since": "2025-01-02", "at_most": 0}, "started": True}
+    assert await names(api, **lost, fragment="customer") == ["Customer a"]
+    too_many = await api.post(
+        "/v1/customers/search", json={"filter": {"documents": {"at_least": 10_001}}}
+    )
+    assert too_many.status_code == 422
+
+
 WORDS = st.text(alphabet="abÅ%_ ", min_size=1, max_size=6)
 
 
@@ -222,6 +273,55 @@ async def test_the_export_holds_the_same_rows_and_no_formula(api: httpx.AsyncCli
     assert [json.loads(line)["name"] for line in lines.text.splitlines()] == await all_pages(
         api, 1, sort="name"
     )
+
+
+async def test_a_workbook_holds_the_same_rows_typed(
+    customers: Service, api: httpx.AsyncClient
+) -> None:
+    await send(
+        customers,
+        [customer("a"), document("invoice-posted", "1", "a", "2024-01-31", recorded=None)],
+    )
+    await made(
+        api,
+        "/v1/customers",
+        name="=cmd|' /C calc'!A0",
+        phone="040 1234567",
+        headcount=12,
+        classifications={"customer_type": [1]},
+    )
+    body = {"sort": "-started_on", "filter": {"ended": "show"}}
+
+    answer = await api.post("/v1/customers/export", params={"format": "xlsx"}, json=body)
+    sheet = load_workbook(io.BytesIO(answer.content)).get_sheet_by_index(0).to_python()
+    rows = [dict(zip(sheet[0], row, strict=True)) for row in sheet[1:]]
+    text = (await api.post("/v1/customers/export", json=body)).text
+    plain = list(csv.DictReader(io.StringIO(text)))
+
+    assert answer.headers["content-type"] == XLSX
+    assert answer.headers["content-disposition"] == 'attachment; filename="customers.xlsx"'
+    assert rows[0]["name"] == "'=cmd|' /C calc'!A0"
+    assert (rows[0]["headcount"], rows[0]["phone"]) == (12, "+358401234567")
+    assert rows[1]["started_on"] == date(2024, 1, 31)
+    assert [
+        {name: str(int(cell) if isinstance(cell, float) else cell) for name, cell in row.items()}
+        for row in rows
+    ] == plain
+
+
+async def test_a_sheet_that_could_not_hold_the_matches_is_refused(
+    api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_customers, "MOST_ROWS", 1)
+    asked = {"params": {"format": "xlsx"}, "json": {}}
+    await made(api, "/v1/customers", name="A")
+    assert (await api.post("/v1/customers/export", **asked)).status_code == 200
+    await made(api, "/v1/customers", name="B")
+
+    refused = await api.post("/v1/customers/export", **asked)
+
+    assert (refused.status_code, refused.json()["slug"]) == (413, "too_many_rows")
+    assert "CSV" in refused.json()["remedy"]
 
 
 async def test_a_search_is_saved_run_changed_and_deleted(api: httpx.AsyncClient) -> None:

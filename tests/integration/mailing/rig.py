@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -21,6 +22,7 @@ from shared.chassis.migrations import upgrade
 from shared.chassis.service import Service
 from shared.chassis.testing.servers import Postgres
 from shared.contracts import customers
+from shared.contracts.customers import ClassificationSaved
 from shared.contracts.erp import PostalAddress
 from shared.contracts.types import Contract
 from shared.contracts.wiring import publication
@@ -108,26 +110,11 @@ class Rig:
         *,
         contact_id: UUID | None = None,
         version: int = 1,
-        email: str | None = None,
-        mobile: str | None = None,
-        address: PostalAddress | None = None,
-        first_name: str = "Aino",
-        at: tuple[UUID, ...] = (),
-        attributes: tuple[int, ...] = (),
+        **told: Any,
     ) -> UUID:
+        """Tell of a contact; `told` is that of `contact_saved`."""
         made = contact_id or uuid4()
-        await self.hear(
-            contact_saved(
-                made,
-                version,
-                email=email,
-                mobile=mobile,
-                address=address,
-                first_name=first_name,
-                at=at,
-                attributes=attributes,
-            )
-        )
+        await self.hear(contact_saved(made, version, **told))
         return made
 
     async def hand_off(
@@ -158,18 +145,58 @@ def contact_saved(
     email: str | None = None,
     mobile: str | None = None,
     address: PostalAddress | None = None,
+    phone: str | None = None,
     first_name: str = "Aino",
+    last_name: str = "Virtanen",
     at: tuple[UUID, ...] = (),
+    role: str | None = None,
     attributes: tuple[int, ...] = (),
+    held: dict[str, list[int]] | None = None,
 ) -> customers.ContactSaved:
     return customers.ContactSaved(
         contact_id=contact_id,
         version=version,
         person=customers.PersonalData(
-            first_name=first_name, last_name="Virtanen", email=email, mobile=mobile, address=address
+            first_name=first_name,
+            last_name=last_name,
+            email=email,
+            mobile=mobile,
+            phone=phone,
+            address=address,
         ),
-        customers=[customers.Role(customer_id=one) for one in at],
+        customers=[customers.Role(customer_id=one, role=role) for one in at],
         attributes=list(attributes),
+        classifications=held or {},
+    )
+
+
+def value_saved(list_name: str, number: int, version: int = 1, **told: Any) -> ClassificationSaved:
+    return ClassificationSaved(
+        list_name=list_name,
+        value_id=uuid4(),
+        number=number,
+        version=version,
+        title=f"{list_name} {number}",
+        **told,
+    )
+
+
+def customer_saved(
+    customer_id: UUID,
+    version: int = 1,
+    *,
+    name: str = "Oy",
+    number: str = "1",
+    ended_on: date | None = None,
+    **held: list[int],
+) -> customers.CustomerSaved:
+    return customers.CustomerSaved(
+        customer_id=customer_id,
+        version=version,
+        number=number,
+        name=name,
+        ended_on=ended_on,
+        classifications=held,
     )
 
 

@@ -54,7 +54,7 @@ async def test_a_tombstone_keeps_late_news_and_personal_data_out(rig: Rig) -> No
     assert await rig.one("SELECT count(*) FROM contact_customer") == 0
 
 
-async def test_customers_and_attribute_titles_are_projected(rig: Rig) -> None:
+async def test_customers_and_values_of_lists_are_projected(rig: Rig) -> None:
     customer_id = uuid4()
     began = Relationship(started_on=date(2024, 5, 1), source="invoice")
     saved = CustomerSaved(
@@ -69,6 +69,9 @@ async def test_customers_and_attribute_titles_are_projected(rig: Rig) -> None:
     title = ClassificationSaved(
         list_name="contact_attribute", value_id=uuid4(), version=2, number=3, title="Sauna"
     )
-    other = title.model_copy(update={"list_name": "status", "version": 9})
+    other = title.model_copy(update={"list_name": "customer_type", "version": 9})
     await rig.hear(title, title.model_copy(update={"version": 1, "title": "Old"}), other)
-    assert await rig.rows("SELECT number, title FROM contact_attribute") == [(3, "Sauna")]
+    assert await rig.rows("SELECT token, version, title FROM classification ORDER BY token") == [
+        ("contact_attribute/3", 2, "Sauna"),
+        ("customer_type/3", 9, "Sauna"),
+    ]

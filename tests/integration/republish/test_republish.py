@@ -43,7 +43,7 @@ PROJECTION = {
     "customer": "customer_id",
     "contact": "contact_id",
     "contact_customer": "contact_id, customer_id",
-    "contact_attribute": "number",
+    "classification": "token",
     "ban_subject": "subject",
     "ban_address": "channel, address_key, subject",
     "gate": "channel, key",
@@ -337,7 +337,7 @@ async def test_customers_that_was_set_back_goes_on_above_the_numbers_that_mailin
         assert await rig.hand_off(UUID(found[3]["contact_id"])) == ["consent_not_fresh"]
 
         # As docs/operations.md says.
-        await rig.change("TRUNCATE customer, contact, contact_customer, contact_attribute")
+        await rig.change("TRUNCATE customer, contact, contact_customer, classification")
         baseline, messages = await told_anew(customers, above=had)
         await rig.take(*messages)
 

@@ -1,0 +1,266 @@
+"""The API's description: what FastAPI tells of the routes, and what holds for all of them.
+
+A route states what is particular: which conflicts it may answer (`may_refuse`), which tables it
+streams (`streams`), that it takes no Idempotency-Key (`WITHOUT_KEY`). The rest follows from it.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+
+from shared.chassis.errors import Kind, Refusal, StaleVersion, Unavailable
+from shared.chassis.http.invalid import InvalidRequest, MalformedJson, NotJson
+from shared.chassis.http.keys import NotAuthenticated
+from shared.chassis.http.limits import BodyTooLarge
+from shared.chassis.http.problems import MEDIA_TYPE, STATUS, Problem, problem_body
+from shared.chassis.http.schemas import Json, example_of
+from shared.chassis.http.writes import MAX_KEY, PreconditionRequired
+
+OPEN = "/health/"
+WITHOUT_KEY: Json = {"x-without-key": True}
+"""For `openapi_extra` of a POST that only reads, or is told repeats by the ids of what it takes."""
+
+_SHARED: Mapping[str, type[Refusal]] = {
+    "NotAuthenticated": NotAuthenticated,
+    "Malformed": MalformedJson,
+    "Stale": StaleVersion,
+    "TooLarge": BodyTooLarge,
+    "NotJson": NotJson,
+    "Invalid": InvalidRequest,
+    "PreconditionRequired": PreconditionRequired,
+    "Unavailable": Unavailable,
+}
+_TAGS = {
+    "health": "Whether the process lives and is ready.",
+    "inboxes": "Messages that were set aside, why, and how to get them going again.",
+}
+_SCHEME = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "The key of the installation: `Authorization: Bearer <key>`.",
+}
+_ALWAYS_SENT: Mapping[str, str] = {
+    "ETag": "The version of the record; send it back in If-Match to change it.",
+    "Location": "Where the new record is.",
+    "Retry-After": "Seconds to wait before the request is repeated.",
+    "WWW-Authenticate": "The scheme of authentication.",
+}
+_SENT_AT_TIMES: Mapping[str, str] = {
+    "Idempotency-Replayed": "`true` where the answer is that of the first request with this key.",
+    "Content-Disposition": "The name of the file, where the answer is one.",
+}
+_HEADER_OF = {Kind.UNAVAILABLE: "Retry-After", Kind.UNAUTHENTICATED: "WWW-Authenticate"}
+_PARAMETERS: Json = {
+    "IdempotencyKey": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": "Makes the request safe to repeat: the same key with the same request does "
+        "nothing again and gets the first answer. Use a new UUID for each request.",
+        # Printable ASCII: all that a header surely carries.
+        "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY, "pattern": "^[!-~]+$"},
+        "example": "01997c5e-7a52-7d43-9f6a-3b1c5e8f2a10",
+    },
+    "CorrelationId": {
+        "name": "X-Correlation-Id",
+        "in": "header",
+        "required": False,
+        "description": "Goes with the events that the request causes, to find them by.",
+        "schema": {"type": "string", "maxLength": 100, "pattern": "^[!-~]*$"},
+        "example": "call-17",
+    },
+    "IfMatch": {
+        "name": "If-Match",
+        "in": "header",
+        "required": True,
+        "description": "The ETag of the version that the change is based on.",
+        "schema": {"type": "string", "pattern": '^(W/)?"[0-9]{1,18}"$'},
+        "example": '"1"',
+    },
+}
+
+
+def may_refuse(*refusals: type[Refusal]) -> dict[int | str, dict[str, Any]]:
+    """Return, for `responses` of a route, the particular refusals that it may answer."""
+    found: dict[int | str, dict[str, Any]] = {}
+    for refusal in refusals:
+        status = STATUS[refusal.kind]
+        shown = _refused(refusal)
+        if status in found:
+            found[status]["description"] += " " + shown["description"]
+            found[status]["content"][MEDIA_TYPE]["examples"] |= shown["content"][MEDIA_TYPE][
+                "examples"
+            ]
+        else:
+            found[status] = shown
+    return found
+
+
+def streams(*media_types: str) -> dict[int | str, dict[str, Any]]:
+    """Return, for `responses` of a route, the media types that it answers with beside JSON."""
+    schema = {"type": "string"}
+    content = {media.partition(";")[0]: {"schema": schema} for media in media_types}
+    return {200: {"content": content}}
+
+
+def install_description(app: FastAPI, tags: Mapping[str, str]) -> None:
+    """Make an application describe itself wholly; `tags` are those of its services."""
+    plain = app.openapi
+
+    def described() -> Json:
+        if app.openapi_schema is None:
+            app.openapi_schema = _whole(plain(), {**tags, **_TAGS})
+        return app.openapi_schema
+
+    app.openapi = described  # type: ignore[method-assign]
+
+
+def operations_of(document: Json) -> Iterator[tuple[str, str, Json]]:
+    """Yield path, method and operation of all that a document describes."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def _whole(document: Json, tags: Mapping[str, str]) -> Json:
+    used: set[str] = set()
+    for path, method, operation in operations_of(document):
+        used |= set(operation.get("tags", ()))
+        _describe(path, method, operation, document)
+    parts = document.setdefault("components", {})
+    schemas = parts.setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= problem.pop("$defs") | {"Problem": problem}
+    parts["securitySchemes"] = {"key": _SCHEME}
+    parts["parameters"] = _PARAMETERS
+    parts["headers"] = {
+        name: {
+            "description": about,
+            "schema": {"type": "string"},
+            "required": headers is _ALWAYS_SENT,
+        }
+        for headers in (_ALWAYS_SENT, _SENT_AT_TIMES)
+        for name, about in headers.items()
+    }
+    parts["responses"] = {
+        **{name: _refused(refusal) for name, refusal in _SHARED.items()},
+        "NotFound": _problem("What the path names is not there.", {}),
+    }
+    document["security"] = [{"key": []}]
+    document["tags"] = [
+        {"name": name, "description": about} for name, about in tags.items() if name in used
+    ]
+    return document
+
+
+def _describe(path: str, method: str, operation: Json, document: Json) -> None:
+    without_key = operation.pop("x-without-key", False)
+    writes = method != "get" and not without_key
+    changes = _take_if_match(operation)
+    _add_examples(operation, document)
+    parameters = operation.setdefault("parameters", [])
+    if writes:
+        parameters += [_ref("parameters", "IdempotencyKey"), _ref("parameters", "CorrelationId")]
+    if not parameters:
+        del operation["parameters"]
+    if path.startswith(OPEN):
+        operation["security"] = []
+    _add_problems(path, operation, writes=writes, changes=changes)
+    for status, response in operation["responses"].items():
+        if status.startswith("2"):
+            _add_headers(method, status, response, document, writes=writes, changes=changes)
+
+
+def _take_if_match(operation: Json) -> bool:
+    parameters = operation.get("parameters", [])
+    for place, parameter in enumerate(parameters):
+        if parameter["in"] == "header" and parameter["name"] == "if-match":
+            parameters[place] = _ref("parameters", "IfMatch")
+            return True
+    return False
+
+
+def _add_examples(operation: Json, document: Json) -> None:
+    for parameter in operation.get("parameters", ()):
+        if parameter.get("in") == "path" and "example" not in parameter:
+            parameter["example"] = example_of(parameter["schema"], document)
+    for media in operation.get("requestBody", {}).get("content", {}).values():
+        if "example" not in media and "examples" not in media:
+            media["example"] = example_of(media["schema"], document)
+
+
+def _add_problems(path: str, operation: Json, *, writes: bool, changes: bool) -> None:
+    responses = operation["responses"]
+    # FastAPI names a 422 of its own where it reads parameters or a body.
+    is_read = _is_of_fastapi(responses.get("422", {}))
+    if is_read:
+        del responses["422"]
+    has_body = "requestBody" in operation
+    shared = {
+        "400": "Malformed" if has_body and is_read else None,
+        "401": "NotAuthenticated" if not path.startswith(OPEN) else None,
+        "404": "NotFound" if "{" in path else None,
+        "412": "Stale" if changes else None,
+        "413": "TooLarge" if has_body else None,
+        "415": "NotJson" if has_body and is_read else None,
+        "422": "Invalid" if is_read or writes else None,
+        "428": "PreconditionRequired" if changes else None,
+        "503": "Unavailable" if not path.startswith(OPEN) else None,
+    }
+    for status, name in shared.items():
+        if name is not None:
+            responses.setdefault(status, _ref("responses", name))
+    for response in responses.values():
+        if MEDIA_TYPE in response.get("content", {}):
+            response["content"][MEDIA_TYPE]["schema"] = {"$ref": "#/components/schemas/Problem"}
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _is_of_fastapi(response: Json) -> bool:
+    schema = response.get("content", {}).get("application/json", {}).get("schema", {})
+    return str(schema.get("$ref", "")).endswith("/HTTPValidationError")
+
+
+def _add_headers(
+    method: str, status: str, response: Json, document: Json, *, writes: bool, changes: bool
+) -> None:
+    content = response.get("content", {})
+    shown = content.get("application/json", {}).get("schema", {})
+    model = document["components"]["schemas"].get(shown.get("$ref", "").rpartition("/")[2], {})
+    is_record = changes or "version" in model.get("properties", {})
+    sent = {
+        "ETag": is_record and method != "delete",
+        "Location": status == "201",
+        "Idempotency-Replayed": writes,
+        "Content-Disposition": "text/csv" in content,
+    }
+    if any(sent.values()):
+        response["headers"] = {name: _ref("headers", name) for name, is_ in sent.items() if is_}
+
+
+def _refused(refusal: type[Refusal]) -> Json:
+    about = " ".join((refusal.__doc__ or "").split("\n\n")[0].split())
+    example = problem_body(refusal(about))
+    return _problem(about, {refusal.slug: {"value": example}}, refusal.kind)
+
+
+def _problem(about: str, examples: Json, kind: Kind | None = None) -> Json:
+    response: Json = {
+        "description": about,
+        "content": {
+            MEDIA_TYPE: {
+                "schema": {"$ref": "#/components/schemas/Problem"},
+                **({"examples": examples} if examples else {}),
+            }
+        },
+    }
+    if kind in _HEADER_OF:
+        response["headers"] = {_HEADER_OF[kind]: _ref("headers", _HEADER_OF[kind])}
+    return response
+
+
+def _ref(kind: str, name: str) -> Json:
+    return {"$ref": f"#/components/{kind}/{name}"}

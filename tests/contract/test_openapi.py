@@ -1,0 +1,117 @@
+"""The descriptions of the HTTP APIs: checked in, whole, and true of themselves."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from apps.openapi import OPENAPI, generate
+from shared.chassis.http.description import operations_of
+from shared.chassis.http.schemas import resolved
+from tests.contract.messages import ROOT
+
+NAMES = ("customers", "mailing", "suhde")
+DOCUMENTS: dict[str, Any] = {
+    name: json.loads((ROOT / OPENAPI / f"{name}.json").read_text(encoding="utf-8"))
+    for name in NAMES
+}
+PROBLEM = "application/problem+json"
+
+
+def operations() -> Iterator[Any]:
+    for name in ("customers", "mailing"):
+        for path, method, operation in operations_of(DOCUMENTS[name]):
+            yield pytest.param(DOCUMENTS[name], operation, id=f"{method.upper()} {path}")
+
+
+def validator(schema: dict[str, Any], document: dict[str, Any]) -> Draft202012Validator:
+    whole = {**schema, "components": document["components"]}
+    return Draft202012Validator(whole, format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+
+def test_the_documents_are_up_to_date() -> None:
+    stale = [
+        str(path.relative_to(ROOT))
+        for path, text in generate(ROOT).items()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text
+    ]
+    assert not stale, f"run `make schemas`: {stale}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_reference_is_dead_and_no_answer_is_the_frameworks(name: str) -> None:
+    document = DOCUMENTS[name]
+
+    def check(node: Any) -> None:
+        if isinstance(node, list):
+            for item in node:
+                check(item)
+        elif isinstance(node, dict):
+            if isinstance(node.get("$ref"), str):
+                assert resolved(node, document)
+            for value in node.values():
+                check(value)
+
+    check(document)
+    assert "HTTPValidationError" not in json.dumps(document)
+    for schema in document["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+    ids = [operation["operationId"] for _, _, operation in operations_of(document)]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_tag_is_explained(name: str) -> None:
+    document = DOCUMENTS[name]
+    used = {tag for _, _, operation in operations_of(document) for tag in operation["tags"]}
+    assert used == {tag["name"] for tag in document["tags"]}
+    assert all(tag["description"] for tag in document["tags"])
+
+
+@pytest.mark.parametrize(("document", "operation"), list(operations()))
+def test_an_operation_is_described_wholly(document: Any, operation: Any) -> None:
+    assert operation["summary"] and operation["description"]
+    for parameter in (resolved(one, document) for one in operation.get("parameters", ())):
+        if parameter["in"] == "path" or parameter["name"] == "If-Match":
+            assert parameter["required"]
+            validator(parameter["schema"], document).validate(parameter["example"])
+        elif parameter["in"] == "header":
+            assert parameter["description"] and parameter["example"]
+    for media in operation.get("requestBody", {}).get("content", {}).values():
+        validator(media["schema"], document).validate(media["example"])
+    for status, response in operation["responses"].items():
+        response = resolved(response, document)
+        assert response["description"]
+        assert response["content"], status
+        if int(status) >= 400 and status != "503":
+            assert list(response["content"]) == [PROBLEM]
+            assert response["content"][PROBLEM]["schema"]["$ref"].endswith("/Problem")
+            for example in response["content"][PROBLEM].get("examples", {}).values():
+                schema = document["components"]["schemas"]["Problem"]
+                validator(schema, document).validate(example["value"])
+                assert example["value"]["status"] == int(status)
+
+
+def test_what_holds_everywhere_is_told_everywhere() -> None:
+    document = DOCUMENTS["suhde"]
+    assert document["security"] == [{"key": []}]
+    assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+    for path, method, operation in operations_of(document):
+        names = {
+            resolved(one, document)["name"]
+            for one in operation.get("parameters", ())
+            if resolved(one, document)["in"] == "header"
+        }
+        assert "if-match" not in names, "If-Match is described in the chassis"
+        if path.startswith("/health/"):
+            assert operation["security"] == []
+            continue
+        assert {"401", "503"} <= set(operation["responses"]), path
+        if "If-Match" in names:
+            assert {"412", "428"} <= set(operation["responses"]), path
+        if "{" in path:
+            assert "404" in operation["responses"], path
+        if method == "get":
+            assert not names, path

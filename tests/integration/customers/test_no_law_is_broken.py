@@ -1,0 +1,295 @@
+"""Whatever is done to records, attributes and lists: what is held is always lawful (LS-A11)."""
+
+from itertools import count
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from shared.chassis.service import Service
+from tests.integration.customers.api_helpers import contact_at, delete, made, restore, url
+from tests.integration.customers.attributes import PATHS, attribute, choice, give, outlaws
+from tests.integration.customers.test_lists import delete as delete_value
+from tests.integration.customers.test_lists import put_value
+
+VALUES: dict[str, list[Any]] = {
+    "tick": ["wrong", None],
+    "list": ["wrong", None],
+    "text": ["gold", "2024-01-01", None],
+    "number": [7, -0.5, "wrong", None],
+    "date": ["2024-01-01", "wrong", None],
+}
+TYPES = tuple(VALUES)
+ACTIONS = (
+    *("value", "value", "tick", "choose", "put", "many", "many", "undo", "undo"),
+    *("retype", "archive", "merge", "remove", "rehome", "delete", "restore"),
+    *("status", "kind", "group", "narrow"),
+)
+Step = tuple[str, int, int, int]
+STEPS = st.lists(
+    st.tuples(st.sampled_from(ACTIONS), st.integers(0, 3), st.integers(0, 5), st.integers(0, 5)),
+    min_size=4,
+    max_size=20,
+)
+FIRST = 2  # customers before contacts among the records
+
+
+class World:
+    """Two customers and two contacts, with attributes of every type and two lists of choices."""
+
+    def __init__(self, api: httpx.AsyncClient, titles: "count[int]") -> None:
+        self.api = api
+        self.titles = titles
+        self.records: list[dict[str, Any]] = []
+        self.attributes: dict[str, list[int]] = {}
+        self.choices: dict[str, list[int]] = {}
+        self.lists: dict[str, list[int]] = {}
+        self.operations: list[str] = []
+        self.answers: set[tuple[str, int]] = set()
+
+    def title(self) -> str:
+        return f"V{next(self.titles)}"
+
+    async def fill(self) -> None:
+        firms = [await made(self.api, "/v1/customers", name=self.title()) for _ in range(FIRST)]
+        people = [await contact_at(self.api, firms[0], self.title()) for _ in range(2)]
+        self.records = [*firms, *people]
+        for of in PATHS:
+            self.attributes[of] = [
+                await attribute(self.api, self.title(), one, of=of) for one in (*TYPES, "list")
+            ]
+            homes = [self.attributes[of][TYPES.index("list")], self.attributes[of][-1]]
+            self.choices[of] = [
+                await choice(self.api, self.title(), home, of=of) for home in (*homes, *homes)
+            ]
+        for path in ("customer-statuses", "customer-kinds", "customer-groups", "categories"):
+            self.lists[path] = [
+                int((await made(self.api, f"/v1/{path}", title=self.title()))["number"])
+                for _ in range(2)
+            ]
+
+    async def take(self, step: Step) -> None:
+        what, which, one, other = step
+        answer = await getattr(self, what)(which, one, other)
+        if answer is not None:
+            assert answer.status_code < 500, answer.text
+            self.answers.add((what, answer.status_code // 100))
+            if what in ("many", "narrow") and answer.status_code == 200:
+                self.operations.append(answer.json().get("operation_id") or "")
+
+    def of(self, which: int) -> str:
+        return "customer" if which < FIRST else "contact"
+
+    async def present(self, of: str, number: int) -> dict[str, Any] | None:
+        answer = await self.api.get(f"/v1/{PATHS[of][0]}/{number}")
+        return dict(answer.json()) if answer.status_code == 200 else None
+
+    async def given(self, which: int, **asked: Any) -> httpx.Response | None:
+        record = self.records[which]
+        if (await self.api.get(url(record))).status_code != 200:
+            return None
+        return await give(self.api, record, **asked)
+
+    async def value(self, which: int, one: int, other: int) -> httpx.Response | None:
+        number = self.attributes[self.of(which)][one]
+        present = await self.present(self.of(which), number)
+        values = VALUES[present["value_type"] if present else "text"]
+        return await self.given(which, values={str(number): values[other % len(values)]})
+
+    async def tick(self, which: int, one: int, other: int) -> httpx.Response | None:
+        own = self.attributes[self.of(which)]
+        return await self.given(which, attributes=[own[one], own[0]][: 1 + other % 2])
+
+    async def choose(self, which: int, one: int, other: int) -> httpx.Response | None:
+        own = self.choices[self.of(which)]
+        return await self.given(which, choices=[own[one % 4], own[other % 4]][: 1 + other % 2])
+
+    async def put(self, which: int, one: int, other: int) -> httpx.Response | None:
+        """Take everything away, by its attributes or by its choices."""
+        return await self.given(which, **{("attributes", "choices")[one % 2]: []})
+
+    async def many(self, which: int, one: int, other: int) -> httpx.Response:
+        number = self.attributes["customer"][one]
+        present = await self.present("customer", number)
+        values = VALUES[present["value_type"] if present else "text"]
+        way: dict[str, Any] = (
+            {"put_values": {str(number): values[other % len(values)]}},
+            {"add": {"customer_attribute_choice": [self.choices["customer"][one % 4]]}},
+            {"remove": {"customer_attribute": [number]}},
+            {"put": {"customer_attribute": []}},
+            {"put": {"customer_group": [self.lists["customer-groups"][one % 2]]}},
+            {"put": {"category": [self.lists["categories"][one % 2]]}},
+        )[other]
+        return await self.api.post("/v1/customer-changes", json={"filter": {}, **way})
+
+    async def undo(self, which: int, one: int, other: int) -> httpx.Response | None:
+        known = [operation for operation in self.operations if operation]
+        if not known:
+            return None
+        operation = known[-1 - one % len(known)]
+        answer = await self.api.post(f"/v1/operations/{operation}/undo")
+        if answer.status_code == 200:
+            self.operations.append(answer.json()["operation_id"])
+        return answer
+
+    async def retype(self, which: int, one: int, other: int) -> httpx.Response | None:
+        of = self.of(which)
+        number = self.attributes[of][one]
+        present = await self.present(of, number)
+        if present is None:
+            return None
+        return await put_value(
+            self.api,
+            PATHS[of][0],
+            number,
+            title=present["title"],
+            value_type=TYPES[other % len(TYPES)],
+        )
+
+    async def archive(self, which: int, one: int, other: int) -> httpx.Response | None:
+        of = self.of(which)
+        number = self.attributes[of][one]
+        present = await self.present(of, number)
+        if present is None:
+            return None
+        return await put_value(
+            self.api,
+            PATHS[of][0],
+            number,
+            title=present["title"],
+            value_type=present["value_type"],
+            archived=present["archived_at"] is None,
+        )
+
+    async def merge(self, which: int, one: int, other: int) -> httpx.Response | None:
+        return await self.gone(which, one, self.of(which), other)
+
+    async def remove(self, which: int, one: int, other: int) -> httpx.Response | None:
+        return await self.gone(which, one, self.of(which), None)
+
+    async def gone(self, which: int, one: int, of: str, other: int | None) -> httpx.Response | None:
+        own, path = (
+            (self.choices[of], PATHS[of][1]) if which % 2 else (self.attributes[of], PATHS[of][0])
+        )
+        number = own[one % len(own)]
+        target = None if other is None else own[other % len(own)]
+        if (await self.api.get(f"/v1/{path}/{number}")).status_code != 200:
+            return None
+        return await delete_value(self.api, path, number, move_to=target)
+
+    async def rehome(self, which: int, one: int, other: int) -> httpx.Response | None:
+        of = self.of(which)
+        path = PATHS[of][1]
+        found = await self.api.get(f"/v1/{path}/{self.choices[of][one % 4]}")
+        if found.status_code != 200:
+            return None
+        return await put_value(
+            self.api,
+            path,
+            found.json()["number"],
+            title=found.json()["title"],
+            parent=self.attributes[of][other],
+        )
+
+    async def delete(self, which: int, one: int, other: int) -> None:
+        if (await self.api.get(url(self.records[which]))).status_code == 200:
+            await delete(self.api, self.records[which])
+
+    async def restore(self, which: int, one: int, other: int) -> httpx.Response:
+        return await restore(self.api, self.records[which])
+
+    async def status(self, which: int, one: int, other: int) -> httpx.Response | None:
+        return await self.listed("customer-statuses", "customer_status", which, one, other)
+
+    async def kind(self, which: int, one: int, other: int) -> httpx.Response | None:
+        return await self.listed("customer-kinds", "customer_kind", which, one, other)
+
+    async def group(self, which: int, one: int, other: int) -> httpx.Response | None:
+        return await self.listed("customer-groups", "customer_group", which, one, other)
+
+    async def listed(
+        self, path: str, name: str, which: int, one: int, other: int
+    ) -> httpx.Response | None:
+        """Put or empty a value of a list, or delete or merge one, or make it the default."""
+        first, second = self.lists[path]
+        match other:
+            case 0 | 1:
+                return await self.api.post(
+                    "/v1/customer-changes",
+                    json={"filter": {}, "put": {name: [first, second][: one % 3]}},
+                )
+            case 2:
+                return await self.api.post(
+                    "/v1/customer-changes",
+                    json={"filter": {}, "remove": {name: [first]}, "add": {name: [second]}},
+                )
+            case 3:
+                number, target = (first, None) if one % 2 else (second, first)
+                if (await self.api.get(f"/v1/{path}/{number}")).status_code == 200:
+                    return await delete_value(self.api, path, number, move_to=target)
+            case _ if name != "customer_group":
+                if (await self.api.get(f"/v1/{path}/{first}")).status_code == 200:
+                    return await put_value(
+                        self.api, path, first, title=self.title(), default=one % 2 == 0
+                    )
+        return None
+
+    async def narrow(self, which: int, one: int, other: int) -> httpx.Response:
+        number = self.lists["categories"][one % 2]
+        version = (await self.api.get(f"/v1/categories/{number}")).json()["version"]
+        scope = ("customer", "contact", "both")[other % 3]
+        return await self.api.put(
+            f"/v1/categories/{number}?force={str(other > 2).lower()}",
+            json={"title": self.title(), "scope": scope},
+            headers={"If-Match": f'"{version}"'},
+        )
+
+
+TEXT, NUMBER, LIST = (TYPES.index(one) for one in ("text", "number", "list"))
+
+
+@pytest.mark.requirement("LS-A11", "LS-08", "VF-02", "TS-A10")
+@given(steps=STEPS)
+@example(  # values, taken from many, of another type before they are given back
+    steps=[
+        ("value", 0, TEXT, 1),
+        ("many", 0, TEXT, 3),
+        ("retype", 0, TEXT, 3),
+        ("undo", 0, 0, 0),
+    ]
+)
+@example(  # a choice, taken from many, in another attribute before it is given back
+    steps=[("choose", 0, 0, 0), ("many", 0, 0, 3), ("rehome", 0, 0, 5), ("undo", 0, 0, 0)]
+)
+@example(  # merged onto an attribute that one of the holders is deleted with
+    steps=[
+        ("value", 2, TEXT, 0),
+        ("delete", 2, 0, 0),
+        ("retype", 2, NUMBER, TEXT),
+        ("merge", 2, TEXT, NUMBER),
+        ("restore", 2, 0, 0),
+    ]
+)
+@example(steps=[("many", 0, 0, 5), ("narrow", 0, 0, 4), ("undo", 0, 0, 0)])
+@settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+async def test_no_sequence_of_operations_breaks_the_law(
+    customers: Service, restoring: httpx.AsyncClient, steps: list[Step]
+) -> None:
+    async with customers.engine.begin() as connection:
+        await connection.execute(text("TRUNCATE inbox, outbox, customer, contact CASCADE"))
+    world = World(restoring, TITLES)
+    await world.fill()
+
+    for step in steps:
+        await world.take(step)
+        assert await outlaws(customers) == [], step
+
+
+TITLES = count()
