@@ -10,6 +10,7 @@ from services.customers.api.deleted import deleted_router
 from services.customers.api.duplicates import duplicates_router
 from services.customers.api.erp_events import erp_router
 from services.customers.api.history import history_router
+from services.customers.api.imports import LARGER_BODIES, import_kinds, imports_router
 from services.customers.api.lists import lists_routers
 from services.customers.api.merges import merges_router
 from services.customers.api.operations import operation_kinds, operations_router
@@ -23,6 +24,7 @@ from services.customers.handlers.install_defaults import install_defaults
 from services.customers.handlers.save_customer import Here
 from services.customers.messaging.publications import SOURCE, translate
 from services.customers.messaging.subscribers import subscriptions
+from services.customers.persistence.imports import OUTDATED_IMPORTS
 from services.customers.persistence.tables import metadata
 from services.customers.settings import Settings
 from shared.chassis.bus.port import Bus
@@ -50,6 +52,11 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         settings.database_url.get_secret_value(), name=NAME, pool_size=settings.pool_size
     )
     units = UnitOfWorkFactory(engine, clock, translate)
+    here = Here(
+        ZoneInfo(settings.time_zone),
+        settings.phone_region,
+        frozenset(settings.business_id_countries.split(",")),
+    )
     jobs = JobRunner(
         connect(
             settings.database_url.get_secret_value(),
@@ -58,14 +65,9 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             command_seconds=JOB_COMMAND_SECONDS,
         ),
         units,
-        operation_kinds(),
+        {**operation_kinds(), **import_kinds(here)},
     )
     inbox = Inbox(engine, clock, read_label=read_label, read_data=read_data, body_hash=body_hash)
-    here = Here(
-        ZoneInfo(settings.time_zone),
-        settings.phone_region,
-        frozenset(settings.business_id_countries.split(",")),
-    )
     heard = subscriptions(zone=here.zone, region=here.region, countries=here.countries)
     worker = Worker(
         units,
@@ -98,6 +100,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             *lists_routers(units),
             reports_router(units),
             operations_router(units, here, jobs),
+            imports_router(units, here, jobs),
             merges_router(units),
             duplicates_router(units),
             profiles_router(units),
@@ -111,5 +114,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         fleeting=FLEETING,
         prepare=prepare,
         jobs=jobs,
+        outdated=[OUTDATED_IMPORTS],
+        larger_bodies=LARGER_BODIES,
         tags=TAGS,
     )

@@ -54,7 +54,7 @@ log = get_logger(__name__)
 
 
 class JobInterrupted(Refusal):
-    """The work was begun several times and never came to an end."""
+    """The work, or one step of it, was begun several times and never came to an end."""
 
     kind = Kind.UNAVAILABLE
     slug = "job_interrupted"
@@ -406,7 +406,8 @@ _BEAT = text(
 )
 _MOVE_ON = text(
     f"""
-    UPDATE job SET position = CAST(:position AS jsonb), done = :done, total = :total
+    UPDATE job SET position = CAST(:position AS jsonb), done = :done, total = :total,
+                   attempts = 1
     WHERE job_id = :id AND lease = :lease
     RETURNING {COLUMNS}
     """

@@ -62,6 +62,8 @@ class Service:
     jobs: JobRunner | None = None
     # Statements of the service's own for the housekeeper.
     outdated: Sequence[str] = ()
+    # Paths that take larger bodies than others, and how many bytes.
+    larger_bodies: Mapping[str, int] = field(default_factory=dict)
     # What the tags of the routes are about, for the API's description.
     tags: Mapping[str, str] = field(default_factory=dict)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)

@@ -12,12 +12,11 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.engine import Row
 
-from services.customers.domain.bans import bans_of
 from services.customers.domain.business_ids import normal_business_id
 from services.customers.domain.contact_data import Place, normal_email, normal_phone
-from services.customers.handlers.change_bans import change_attributes, tell_contact_bans
 from services.customers.handlers.save_customer import default_prefix, keys_of
-from services.customers.handlers.tell_records import tell_contacts, tell_customers
+from services.customers.handlers.store_contacts import Contacts, store_contacts
+from services.customers.handlers.tell_records import tell_customers
 from services.customers.persistence import contacts as contact_store
 from services.customers.persistence import customers as store
 from services.customers.persistence.documents import (
@@ -271,45 +270,27 @@ async def _save_contacts(
     fresh = {key for key in told if key not in known}
     rows = {key: _contact_row(ids[key], contact, region) for key, (contact, _) in told.items()}
     locked = await contact_store.lock_contacts(uow.connection, list(known.values()), resolved=True)
-    if fresh:
-        await contact_store.insert_contacts(
-            uow.connection, [rows[key] for key in fresh], now=uow.now
-        )
-        await contact_store.insert_contact_references(
-            uow.connection, [(source, ref, ids[source, ref]) for source, ref in fresh]
-        )
-    moved = await contact_store.update_contacts(
-        uow.connection, [rows[key] for key in told if key not in fresh], now=uow.now
-    )
-    places = {
-        (ids[message.source, contact.contact_ref], customer_id)
-        for message, customer_id in saved
-        for contact in message.data.contacts
-    }
-    placed = await contact_store.place_contacts(
-        uow.connection, [(one, Place(customer_id)) for one, customer_id in sorted(places)]
-    )
     settings = await fetch_settings(uow.connection, lock=True)
     attributes: dict[UUID, tuple[set[int], set[int]]] = {}
     for key in told:
         before = locked[ids[key]][1] if key not in fresh else set()
         numbers = {number for name in bans[key] if (number := settings.get(name)) is not None}
         attributes[ids[key]] = (before, before | numbers)
-    await change_attributes(attributes, uow, settings=settings)
-    quiet = {one for one, (before, after) in attributes.items() if before == after}
-    # Listeners take over a contact by its version: places alone make it another one too.
-    merely_placed = (placed & quiet & locked.keys()) - moved
-    if merely_placed:
-        await contact_store.set_attributes(
-            uow.connection, {one: locked[one][1] for one in merely_placed}, now=uow.now
-        )
-    await tell_contacts(quiet, uow)
-    carried = {
-        one: held
-        for one in moved & quiet
-        if (held := bans_of(attributes[one][1], settings)) != bans_of((), settings)
-    }
-    await tell_contact_bans(carried, uow)
+    await store_contacts(
+        Contacts(
+            fresh=[rows[key] for key in fresh],
+            known=[rows[key] for key in told if key not in fresh],
+            references=[(source, ref, ids[source, ref]) for source, ref in fresh],
+            places=[
+                (ids[message.source, contact.contact_ref], Place(customer_id))
+                for message, customer_id in saved
+                for contact in message.data.contacts
+            ],
+            attributes=attributes,
+        ),
+        uow,
+        settings=settings,
+    )
 
 
 def _contact_row(contact_id: UUID, contact: erp.ErpContact, region: str) -> dict[str, Any]:

@@ -92,8 +92,8 @@ async def insert_customers(
 ) -> None:
     """Insert new customers: customer_id, number and the fields.
 
-    Each gets the default of every compulsory list; a number or business id that a live customer
-    has raises.
+    Each holds the keys that are given, else the default of every compulsory list; a number or
+    business id that a live customer has raises.
     """
     defaults = await default_values(connection, COMPULSORY)
     await connection.execute(
@@ -101,6 +101,10 @@ async def insert_customers(
         {
             **_columns(rows),
             "numbers": [row["number"] for row in rows],
+            "keys": [
+                None if row.get("keys") is None else ",".join(map(str, sorted(row["keys"])))
+                for row in rows
+            ],
             "defaults": sorted(row.key for row in defaults.values()),
             "now": now,
         },
@@ -270,9 +274,10 @@ _INSERT = text(
     f"""
     INSERT INTO customer (customer_id, number, version, {_NAMES}, classifications, created_at,
                           updated_at)
-    SELECT customer_id, number, 1, {_NAMES}, CAST(:defaults AS int[]), :now, :now
-    FROM unnest(CAST(:customer_id AS uuid[]), CAST(:numbers AS text[]), {_ARRAYS})
-         AS new (customer_id, number, {_NAMES})
+    SELECT customer_id, number, 1, {_NAMES},
+           coalesce(CAST(string_to_array(keys, ',') AS int[]), CAST(:defaults AS int[])), :now, :now
+    FROM unnest(CAST(:customer_id AS uuid[]), CAST(:numbers AS text[]), CAST(:keys AS text[]),
+                {_ARRAYS}) AS new (customer_id, number, keys, {_NAMES})
     """
 )
 _UPDATE = text(

@@ -364,6 +364,58 @@ Table(
     Column("deleted", Integer, nullable=False),
     Column("undoes", ForeignKey("operation.operation_id"), unique=True),
 )
+# A file that customers and contacts come from, and what its columns mean.
+Table(
+    "import",
+    metadata,
+    Column("import_id", UUID(as_uuid=True), primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    # In whose outside keys its records are known.
+    Column("source", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("encoding", Text),
+    Column("delimiter", Text),
+    Column("sheet", Text),
+    Column("sheets", JSONB, nullable=False),
+    Column("columns", JSONB, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("mapping", JSONB),
+    # How many rows met which fate, in the last rehearsal or run.
+    Column("counts", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("rehearsal_job", UUID(as_uuid=True)),
+    Column("run_job", UUID(as_uuid=True)),
+    moment("created_at", nullable=False),
+    moment("updated_at", nullable=False),
+    Index("ix_import_created_at", "created_at"),
+)
+Table(
+    "import_row",
+    metadata,
+    Column("import_id", ForeignKey("import.import_id", ondelete="CASCADE"), primary_key=True),
+    Column("line", Integer, primary_key=True),
+    Column("cells", ARRAY(Text), nullable=False),
+)
+Table(
+    "import_fate",
+    metadata,
+    Column("import_id", ForeignKey("import.import_id", ondelete="CASCADE"), primary_key=True),
+    Column("line", Integer, primary_key=True),
+    Column("fate", Text, nullable=False),
+    Column("changes", JSONB, nullable=False),
+    Column("problems", JSONB, nullable=False),
+    Column("customer_id", UUID(as_uuid=True)),
+    Column("contact_id", UUID(as_uuid=True)),
+    Index("ix_import_fate_fate", "import_id", "fate", "line"),
+)
+# How a rehearsal lets records stand, so that its later rows find what the earlier ones would do.
+Table(
+    "import_planned",
+    metadata,
+    Column("import_id", ForeignKey("import.import_id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("state", JSONB, nullable=False),
+)
 # Which documents an operation moved from whom to whom, so that undoing it moves them back.
 Table(
     "moved_document",

@@ -42,7 +42,8 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    app.add_middleware(BodyLimitMiddleware)
+    larger = {path: most for service in services for path, most in service.larger_bodies.items()}
+    app.add_middleware(BodyLimitMiddleware, larger=larger)
     install_problems(app)
     app.include_router(health_router(services))
     locked = [Depends(require_key(api_key))]

@@ -1,5 +1,6 @@
 """The bound on request bodies, counted as they arrive, whatever Content-Length says."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from shared.chassis.errors import Kind, Refusal
@@ -17,20 +18,24 @@ class BodyTooLarge(Refusal):
 
 
 class BodyLimitMiddleware:
-    """Refuses a body over the bound before anybody parses it."""
+    """Refuses a body over the bound before anybody parses it; `larger` are bounds by path."""
 
-    def __init__(self, app: Any, *, limit: int = MAX_BODY) -> None:
+    def __init__(
+        self, app: Any, *, limit: int = MAX_BODY, larger: Mapping[str, int] | None = None
+    ) -> None:
         self._app = app
         self._limit = limit
+        self._larger = larger or {}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve the request, or answer 413 once too many bytes have come."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        refusal = BodyTooLarge(f"The body is larger than {self._limit} bytes.")
+        limit = self._larger.get(scope["path"], self._limit)
+        refusal = BodyTooLarge(f"The body is larger than {limit} bytes.")
         declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared[:20]) > self._limit:
+        if not declared.isdigit() or int(declared[:20]) > limit:
             await problem_response(refusal)(scope, receive, send)
             return
         seen = 0
@@ -40,14 +45,14 @@ class BodyLimitMiddleware:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self._limit:
+            if seen > limit:
                 raise refusal
             return message
 
         async def answer(message: Any) -> None:
             # The framework turns any error while it reads the body into a 400 of its own.
             nonlocal answered
-            if seen <= self._limit:
+            if seen <= limit:
                 answered = True
                 await send(message)
             elif not answered:

@@ -75,8 +75,14 @@ async def write(
     request: Request,
     units: UnitOfWorkFactory,
     work: Callable[[UnitOfWork], Awaitable[Answer]],
+    *,
+    body_digest: bytes | None = None,
 ) -> Response:
-    """Do the work in one transaction, once per Idempotency-Key, and return its answer."""
+    """
+    Do the work in one transaction, once per Idempotency-Key, and return its answer.
+
+    A body that was taken as a stream is told by its digest.
+    """
     key = request.headers.get("idempotency-key")
     async with units() as unit:
         unit.correlation_id = request.headers.get("x-correlation-id", "")[:100] or None
@@ -87,7 +93,7 @@ async def write(
             raise IdempotencyKeyInvalid(
                 "The header Idempotency-Key is empty, too long or unprintable."
             )
-        digest = await _request_hash(request)
+        digest = await _request_hash(request, body_digest)
         first = await unit.connection.execute(_CLAIM, {"key": key, "hash": digest, "now": unit.now})
         if first.rowcount == 0:
             return await _replayed(unit, key, digest)
@@ -121,9 +127,9 @@ async def _replayed(unit: UnitOfWork, key: str, digest: bytes) -> Response:
     )
 
 
-async def _request_hash(request: Request) -> bytes:
+async def _request_hash(request: Request, body_digest: bytes | None) -> bytes:
     digest = hashlib.sha256(f"{request.method} {request.url.path}?{request.url.query}\n".encode())
-    digest.update(await request.body())
+    digest.update(await request.body() if body_digest is None else body_digest)
     return digest.digest()
 
 

@@ -1,0 +1,57 @@
+"""Store many contacts at once, new ones and known ones, and tell of each once (FAILURES 27)."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from services.customers.domain.bans import bans_of
+from services.customers.domain.contact_data import Place
+from services.customers.handlers.change_bans import change_attributes, tell_contact_bans
+from services.customers.handlers.tell_records import tell_contacts
+from services.customers.persistence import contacts as store
+from shared.chassis.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class Contacts:
+    """Contacts as they are to be. `known` ones are locked; `attributes` are those of all."""
+
+    fresh: Sequence[Mapping[str, Any]]
+    known: Sequence[Mapping[str, Any]]
+    # (source, ref, contact) of the new ones.
+    references: Sequence[tuple[str, str, UUID]]
+    # A role that is None leaves the one there is.
+    places: Collection[tuple[UUID, Place]]
+    # Before and after.
+    attributes: Mapping[UUID, tuple[set[int], set[int]]]
+
+
+async def store_contacts(
+    contacts: Contacts, uow: UnitOfWork, *, settings: Mapping[str, int | None]
+) -> None:
+    """Store the contacts; their bans follow them to a new address."""
+    if contacts.fresh:
+        await store.insert_contacts(uow.connection, contacts.fresh, now=uow.now)
+        await store.insert_contact_references(uow.connection, contacts.references)
+    moved = await store.update_contacts(uow.connection, contacts.known, now=uow.now)
+    placed = await store.place_contacts(
+        uow.connection, sorted(contacts.places, key=lambda one: (one[0], one[1].customer_id))
+    )
+    attributes = dict(contacts.attributes)
+    await change_attributes(attributes, uow, settings=settings)
+    quiet = {one for one, (before, after) in attributes.items() if before == after}
+    known = {one["contact_id"] for one in contacts.known}
+    # Listeners take over a contact by its version: places alone make it another one too.
+    merely_placed = (placed & quiet & known) - moved
+    if merely_placed:
+        await store.set_attributes(
+            uow.connection, {one: attributes[one][1] for one in merely_placed}, now=uow.now
+        )
+    await tell_contacts(quiet, uow)
+    carried = {
+        one: held
+        for one in moved & quiet
+        if (held := bans_of(attributes[one][1], settings)) != bans_of((), settings)
+    }
+    await tell_contact_bans(carried, uow)
