@@ -72,7 +72,7 @@ class ChangeInput(Input):
     put: ClassificationsInput = Field(default_factory=dict, examples=[{"customer_type": [1]}])
     add: ClassificationsInput = Field(default_factory=dict, examples=[{"category": [1]}])
     remove: ClassificationsInput = Field(default_factory=dict, examples=[{"category": [2]}])
-    put_values: AttributeValuesInput = Field(default_factory=dict)
+    put_values: AttributeValuesInput = Field(default_factory=dict, examples=[{}])
     ended_on: BoundedDay | None = Field(default=None, description="when put to an ended status")
 
 

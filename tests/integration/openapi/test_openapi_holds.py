@@ -44,7 +44,7 @@ CHECKS = [
 LAST = 3
 OURS = ("Authorization", "Content-Length")
 # Headers that a client may rely on must be told; the others are of the transport.
-OF_TRANSPORT = {"content-type", "content-length"}
+OF_TRANSPORT = {"content-type", "content-length", "cache-control", "x-accel-buffering"}
 DOCUMENT: dict[str, Any] = json.loads((ROOT / OPENAPI / "suhde.json").read_text(encoding="utf-8"))
 ASKED = [
     (method, path)
