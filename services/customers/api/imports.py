@@ -21,6 +21,8 @@ from services.customers.handlers.keep_imports import (
     MAX_FILE,
     REHEARSAL,
     RUN,
+    ImportBusy,
+    ImportNotMapped,
     Upload,
     ask_import,
     drop_import,
@@ -28,16 +30,18 @@ from services.customers.handlers.keep_imports import (
     map_columns,
     take_file,
 )
-from services.customers.handlers.run_import import ImportNotFound, import_step
+from services.customers.handlers.run_import import ImportNotFound, RowsRefused, import_step
 from services.customers.handlers.save_customer import Here
-from services.customers.handlers.undo_operation import check_undo
+from services.customers.handlers.undo_operation import OperationUndone, check_undo
 from services.customers.persistence import imports as store
 from shared.chassis.errors import Kind, Refusal
+from shared.chassis.http.description import may_refuse, streams
 from shared.chassis.http.jobs import JobOutput, job_output, write_job
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of, read_cursor
 from shared.chassis.http.writes import Answer, Expected, etag, write
 from shared.chassis.job_runner import JobRunner
-from shared.chassis.jobs import Job, State, Stepwise, Work, find_job
+from shared.chassis.jobs import Job, State, Stepwise, TooManyJobs, Work, find_job
+from shared.chassis.sheets import FileTooLarge, FileUnreadable
 from shared.chassis.spreadsheet import csv_lines
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
@@ -65,7 +69,9 @@ class TooManyUploads(Refusal):
 class ColumnInput(Input):
     """What one column means; columns that are not named mean nothing."""
 
-    column: Annotated[str, Field(max_length=200)] = Field(description="the header")
+    column: Annotated[str, Field(max_length=200)] = Field(
+        description="the header", examples=["Asiakastunnus"]
+    )
     to: Annotated[str, Field(max_length=100)] = Field(examples=["customer.ref"])
     create_missing: bool = Field(default=False, description="add titles that the list lacks")
 
@@ -132,6 +138,14 @@ class FieldOutput(BaseModel):
 
     field: str
     headers: list[str]
+
+
+class ImportedOutput(BaseModel):
+    """The outcome of a rehearsal or run: how many rows met which fate."""
+
+    import_id: UUID
+    counts: dict[Fate, int]
+    operation_id: UUID | None = None
 
 
 class RemovedImport(BaseModel):
@@ -222,9 +236,15 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
         openapi_extra={
             "requestBody": {
                 "required": True,
-                "content": {"application/octet-stream": {"schema": {"type": "string"}}},
+                "content": {
+                    "text/csv": {
+                        "schema": {"type": "string", "format": "binary"},
+                        "example": "customer ref;name\nK1;Kauppa Oy\n",
+                    }
+                },
             }
         },
+        responses=may_refuse(FileUnreadable, FileTooLarge, TooManyUploads),
     )
     async def send(
         request: Request,
@@ -281,7 +301,11 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
             response.headers["ETag"] = etag(row.version)
             return await _output(row, connection)
 
-    @router.put("/imports/{import_id}/mapping", response_model=ImportOutput)
+    @router.put(
+        "/imports/{import_id}/mapping",
+        response_model=ImportOutput,
+        responses=may_refuse(ImportNotFound, ImportBusy),
+    )
     async def put_mapping(
         request: Request, import_id: UUID, body: MappingInput, expected: Expected
     ) -> Response:
@@ -308,12 +332,28 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
 
         return await write_job(request, units, jobs, ask)
 
-    @router.post("/imports/{import_id}/rehearsal", status_code=202, response_model=JobOutput)
+    @router.post(
+        "/imports/{import_id}/rehearsal",
+        status_code=202,
+        response_model=JobOutput,
+        responses={
+            200: {"model": ImportedOutput},
+            **may_refuse(ImportNotFound, ImportNotMapped, ImportBusy, RowsRefused, TooManyJobs),
+        },
+    )
     async def rehearse(request: Request, import_id: UUID) -> Response:
         """Find out what would become of every row; nothing is changed."""
         return await begin(request, import_id, REHEARSAL)
 
-    @router.post("/imports/{import_id}/run", status_code=202, response_model=JobOutput)
+    @router.post(
+        "/imports/{import_id}/run",
+        status_code=202,
+        response_model=JobOutput,
+        responses={
+            200: {"model": ImportedOutput},
+            **may_refuse(ImportNotFound, ImportNotMapped, ImportBusy, RowsRefused, TooManyJobs),
+        },
+    )
     async def run(request: Request, import_id: UUID) -> Response:
         """Create and change customers and contacts; refused rows stop no others."""
         return await begin(request, import_id, RUN)
@@ -322,7 +362,10 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
         "/imports/{import_id}/undo",
         status_code=202,
         response_model=JobOutput,
-        responses={200: {"model": UndoneOutput}},
+        responses={
+            200: {"model": UndoneOutput},
+            **may_refuse(ImportNotFound, OperationUndone, TooManyJobs),
+        },
     )
     async def undo(request: Request, import_id: UUID) -> Response:
         """Take back what nobody has changed since; bans that it set stay."""
@@ -336,7 +379,11 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
 
         return await write_job(request, units, jobs, ask)
 
-    @router.delete("/imports/{import_id}", response_model=RemovedImport)
+    @router.delete(
+        "/imports/{import_id}",
+        response_model=RemovedImport,
+        responses=may_refuse(ImportNotFound, ImportBusy),
+    )
     async def remove(request: Request, import_id: UUID) -> Response:
         """Remove an import and its rows; what it has done stays."""
 
@@ -365,7 +412,11 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
         items = [RowOutput.model_validate(row, from_attributes=True) for row in found]
         return page_of(items, limit, lambda one: (one.line,))
 
-    @router.get("/imports/{import_id}/rows.csv", response_class=StreamingResponse)
+    @router.get(
+        "/imports/{import_id}/rows.csv",
+        response_class=StreamingResponse,
+        responses=streams("text/csv"),
+    )
     async def rows_csv(import_id: UUID, fate: Fate | None = None) -> StreamingResponse:
         """Stream rows as CSV with their problems, to mend and send again."""
         async with units.engine.connect() as connection:

@@ -7,6 +7,7 @@ TAGS = {
     "contacts": "Persons at customers, with their attributes and bans.",
     "search": "Search and list customers, export them, save searches.",
     "jobs": "What changes many records: how far it is, what came of it, cancelling.",
+    "imports": "Customers and contacts from CSV and XLSX: map, rehearse, run, undo.",
     "operations": "Change many customers at once; rehearse, list and undo it.",
     "duplicates": "Customers and contacts that may be the same, and pairs that are not.",
     "merges": "Merge customers or contacts, by a map of whose fields win; undone like operations.",

@@ -42,7 +42,7 @@ _SCHEME = {
 }
 _ALWAYS_SENT: Mapping[str, str] = {
     "ETag": "The version of the record; send it back in If-Match to change it.",
-    "Location": "Where the new record is.",
+    "Location": "Where the new record is, or the job that goes on.",
     "Retry-After": "Seconds to wait before the request is repeated.",
     "WWW-Authenticate": "The scheme of authentication.",
 }
@@ -233,7 +233,7 @@ def _add_headers(
     is_record = changes or "version" in model.get("properties", {})
     sent = {
         "ETag": is_record and method != "delete",
-        "Location": status == "201",
+        "Location": status in ("201", "202"),
         "Idempotency-Replayed": writes,
         "Content-Disposition": "text/csv" in content,
     }

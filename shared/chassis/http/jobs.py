@@ -14,12 +14,12 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
 from shared.chassis.errors import Kind, Refusal
-from shared.chassis.http.description import streams
+from shared.chassis.http.description import may_refuse, streams
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of
 from shared.chassis.http.problems import MEDIA_TYPE, problem_response
 from shared.chassis.http.writes import Answer, write
 from shared.chassis.job_runner import JobRunner, TooManyWatchers
-from shared.chassis.jobs import Job, JobNotFound, State, cancel_job, find_job, list_jobs
+from shared.chassis.jobs import Job, JobEnded, JobNotFound, State, cancel_job, find_job, list_jobs
 from shared.chassis.service import Service
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
@@ -157,7 +157,11 @@ def jobs_router(services: Sequence[Service]) -> APIRouter:
         """Show a job: how far it is, and in the end its outcome or what it failed of."""
         return job_output((await found(job_id))[2])
 
-    @router.post("/{job_id}/cancel", response_model=JobOutput)
+    @router.post(
+        "/{job_id}/cancel",
+        response_model=JobOutput,
+        responses={202: {"model": JobOutput}, **may_refuse(JobEnded)},
+    )
     async def cancel(request: Request, job_id: UUID) -> Response:
         """Cancel a waiting job (200), or ask a running one to stop at its next step (202)."""
         service = (await found(job_id))[1]
