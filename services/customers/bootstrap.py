@@ -12,11 +12,12 @@ from services.customers.api.erp_events import erp_router
 from services.customers.api.history import history_router
 from services.customers.api.lists import lists_routers
 from services.customers.api.merges import merges_router
-from services.customers.api.operations import operations_router
+from services.customers.api.operations import operation_kinds, operations_router
 from services.customers.api.profiles import profiles_router
 from services.customers.api.register import register_router
 from services.customers.api.reports import reports_router
 from services.customers.api.search import search_router
+from services.customers.handlers.complete_customers import complete_customers
 from services.customers.handlers.install_defaults import install_defaults
 from services.customers.handlers.save_customer import Here
 from services.customers.messaging.publications import SOURCE, translate
@@ -27,6 +28,7 @@ from shared.chassis.bus.port import Bus
 from shared.chassis.clock import Clock, system_clock
 from shared.chassis.database import connect
 from shared.chassis.inbox import Inbox
+from shared.chassis.job_runner import SLOTS, JobRunner
 from shared.chassis.relay import Relay
 from shared.chassis.service import Service
 from shared.chassis.unit_of_work import UnitOfWorkFactory
@@ -36,6 +38,8 @@ from shared.contracts.envelope import body_hash
 from shared.contracts.wiring import address_of, read_data, read_label
 
 NAME = "customers"
+# Two hundred thousand customers are given back with one statement.
+JOB_COMMAND_SECONDS = 120.0
 VERSIONS = Path(__file__).parent / "persistence" / "migrations" / "versions"
 
 
@@ -45,6 +49,16 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         settings.database_url.get_secret_value(), name=NAME, pool_size=settings.pool_size
     )
     units = UnitOfWorkFactory(engine, clock, translate)
+    jobs = JobRunner(
+        connect(
+            settings.database_url.get_secret_value(),
+            name=f"{NAME}-jobs",
+            pool_size=2 * SLOTS,
+            command_seconds=JOB_COMMAND_SECONDS,
+        ),
+        units,
+        operation_kinds(),
+    )
     inbox = Inbox(engine, clock, read_label=read_label, read_data=read_data, body_hash=body_hash)
     here = Here(
         ZoneInfo(settings.time_zone),
@@ -63,6 +77,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
     async def prepare() -> None:
         async with units() as unit:
             await install_defaults(unit)
+        await complete_customers(units)
 
     return Service(
         name=NAME,
@@ -81,7 +96,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             register_router(units),
             *lists_routers(units),
             reports_router(units),
-            operations_router(units, here),
+            operations_router(units, here, jobs),
             merges_router(units),
             duplicates_router(units),
             profiles_router(units),
@@ -94,4 +109,5 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         retention=timedelta(days=settings.retention_days),
         fleeting=FLEETING,
         prepare=prepare,
+        jobs=jobs,
     )

@@ -19,7 +19,9 @@ _TRANSIENT_STATES = ("40001", "40P01", "55P03")
 _TRANSIENT_CLASSES = ("08", "53", "57P")
 
 
-def connect(url: str, *, name: str, pool_size: int = 8) -> AsyncEngine:
+def connect(
+    url: str, *, name: str, pool_size: int = 8, command_seconds: float = COMMAND_SECONDS
+) -> AsyncEngine:
     """Return an engine on `url` whose every connect, checkout, statement and lock wait is bounded.
 
     `name` shows in `pg_stat_activity`. No connection is opened yet.
@@ -32,11 +34,11 @@ def connect(url: str, *, name: str, pool_size: int = 8) -> AsyncEngine:
         pool_recycle=1800,
         connect_args={
             "timeout": CONNECT_SECONDS,
-            "command_timeout": COMMAND_SECONDS,
+            "command_timeout": command_seconds,
             "server_settings": {
                 "application_name": name,
                 # Later than our own deadline, which is the one that counts as nobody's fault.
-                "statement_timeout": str(int(COMMAND_SECONDS * 1500)),
+                "statement_timeout": str(int(command_seconds * 1500)),
                 "lock_timeout": str(int(LOCK_SECONDS * 1000)),
                 "idle_in_transaction_session_timeout": "30000",
                 # Compiling costs more than it saves in statements as short as ours: a count over

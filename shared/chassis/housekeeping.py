@@ -1,4 +1,4 @@
-"""Removes what has served its time: done messages, sent events, old idempotency keys.
+"""Removes what has served its time: done messages, sent events, old idempotency keys, ended jobs.
 
 It walks inbox and outbox along their primary keys, a window at a time, until it comes to rows that
 are younger than the retention. So it needs no index that every message would pay for, and no
@@ -7,6 +7,7 @@ statement looks at more than a window.
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -43,6 +44,7 @@ class Housekeeper:
 
     `fleeting` are event types that nobody asks about afterwards: they go after an hour. A fleeting
     message that is finished only later than that stays for the retention like all others.
+    `outdated` are statements that remove at most `:chunk` rows that were over `:before`.
     """
 
     def __init__(
@@ -52,12 +54,14 @@ class Housekeeper:
         *,
         retention: timedelta,
         fleeting: frozenset[str],
+        outdated: Sequence[str] = (),
         chunk: int = CHUNK,
     ) -> None:
         self._engine = engine
         self._clock = clock
         self._retention = retention
         self._fleeting = sorted(fleeting)
+        self._outdated = outdated
         self._chunk = chunk
         # Up to where fleeting rows are gone already: without it every sweep would read again all
         # rows of the retention. After a restart the first sweep does.
@@ -83,7 +87,9 @@ class Housekeeper:
                 self._reached[table.name] = await self._walk(
                     table, now - FLEETING, after=self._reached[table.name], types=self._fleeting
                 )
-        await self._remove_keys(now - timedelta(days=IDEMPOTENCY_DAYS))
+        await self._remove(_REMOVE_KEYS, now - timedelta(days=IDEMPOTENCY_DAYS))
+        for statement in self._outdated:
+            await self._remove(statement, now - self._retention)
 
     async def _walk(
         self,
@@ -111,11 +117,11 @@ class Housekeeper:
             if looked < self._chunk or first_young is not None:
                 return after
 
-    async def _remove_keys(self, before: datetime) -> None:
+    async def _remove(self, statement: str, before: datetime) -> None:
         while True:
             async with self._engine.begin() as connection:
                 result = await connection.execute(
-                    _REMOVE_KEYS, {"before": before, "chunk": self._chunk}
+                    text(statement), {"before": before, "chunk": self._chunk}
                 )
             if result.rowcount < self._chunk:
                 return
@@ -131,10 +137,8 @@ _REMOVE = """
     WHERE seq > :after AND seq <= :upto AND {table.over}
       AND (CAST(:types AS text[]) IS NULL OR type = ANY(CAST(:types AS text[])))
 """
-_REMOVE_KEYS = text(
-    """
+_REMOVE_KEYS = """
     DELETE FROM idempotency_key WHERE key IN (
         SELECT key FROM idempotency_key WHERE created_at < :before
         ORDER BY created_at LIMIT :chunk)
-    """
-)
+"""

@@ -20,6 +20,8 @@ from shared.chassis.clock import Clock
 from shared.chassis.database import is_transient, is_writable
 from shared.chassis.housekeeping import Housekeeper
 from shared.chassis.inbox import Inbox
+from shared.chassis.job_runner import JobRunner
+from shared.chassis.jobs import OUTDATED_JOBS
 from shared.chassis.logs import get_logger
 from shared.chassis.migrations import is_current
 from shared.chassis.relay import Relay
@@ -57,6 +59,9 @@ class Service:
     prepare: Callable[[], Awaitable[None]] | None = None
     loops: Sequence[tuple[str, Callable[[], Awaitable[None]]]] = ()
     checks: Mapping[str, Problem] = field(default_factory=dict)
+    jobs: JobRunner | None = None
+    # Statements of the service's own for the housekeeper.
+    outdated: Sequence[str] = ()
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _failed: asyncio.Event = field(default_factory=asyncio.Event)
     _started: bool = False
@@ -90,9 +95,15 @@ class Service:
         self._spawn("worker", self.worker.run)
         self._spawn("relay", self.relay.run)
         housekeeper = Housekeeper(
-            self.engine, self.clock, retention=self.retention, fleeting=self.fleeting
+            self.engine,
+            self.clock,
+            retention=self.retention,
+            fleeting=self.fleeting,
+            outdated=[*([OUTDATED_JOBS] if self.jobs else []), *self.outdated],
         )
         self._spawn("housekeeping", housekeeper.run)
+        if self.jobs is not None:
+            self._spawn("jobs", self.jobs.run)
         for name, loop in self.loops:
             self._spawn(name, loop)
         self._started = True
@@ -131,6 +142,8 @@ class Service:
         self._tasks.clear()
         try:
             async with asyncio.timeout(2.0):
+                if self.jobs is not None:
+                    await self.jobs.close()
                 await self.engine.dispose()
         except (TimeoutError, OSError):
             log.warning("database_not_closed", service=self.name)

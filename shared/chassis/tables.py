@@ -1,4 +1,4 @@
-"""The tables every service has: inbox, outbox, idempotency keys.
+"""The tables every service has: inbox, outbox, idempotency keys; and jobs, for who has jobs.
 
 They are made on the service's own metadata, so rows, migrations and transactions are the service's.
 """
@@ -10,6 +10,7 @@ from sqlalchemy import (
     DateTime,
     Identity,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     SmallInteger,
@@ -107,4 +108,41 @@ def add_chassis_tables(metadata: MetaData) -> None:
         Column("body", LargeBinary),
         moment("created_at", nullable=False),
         Index("ix_idempotency_key_created_at", "created_at"),
+    )
+
+
+def add_jobs_table(metadata: MetaData) -> None:
+    """Declare the table of a service's jobs: work that outlives the request that asked for it."""
+    Table(
+        "job",
+        metadata,
+        Column("job_id", UUID(as_uuid=True), primary_key=True),
+        Column("kind", Text, nullable=False),
+        # Jobs of one lane are done one after another.
+        Column("lane", Text),
+        Column("request", JSONB, nullable=False),
+        Column("actor", Text),
+        Column("correlation_id", Text),
+        Column("state", Text, nullable=False),
+        Column("done", Integer, nullable=False, server_default=text("0")),
+        Column("total", Integer),
+        # Up to where a job of many transactions has come, in its own terms.
+        Column("position", JSONB),
+        Column("result", JSONB),
+        # Why it failed, as a problem document.
+        Column("problem", JSONB),
+        Column("cancel_asked", Boolean, nullable=False, server_default=text("false")),
+        Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
+        Column("lease", UUID(as_uuid=True)),
+        moment("leased_until"),
+        moment("available_at", nullable=False),
+        moment("created_at", nullable=False),
+        moment("started_at"),
+        moment("ended_at"),
+        # The runner's claim; ended jobs are not in the index.
+        Index("ix_job_open", "job_id", postgresql_where=text("ended_at IS NULL")),
+        Index("ix_job_state", "state", "job_id"),
+        Index("ix_job_ended_at", "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
+        # Progress is written some four times a second: into the same page.
+        postgresql_with={"fillfactor": "50"},
     )

@@ -21,16 +21,21 @@ class UnitOfWork:
     Handlers never commit; the edge that opened the unit does, once.
     """
 
-    def __init__(self, connection: AsyncConnection, now: datetime) -> None:
+    def __init__(self, connection: AsyncConnection, now: datetime, translate: Translate) -> None:
         self.connection = connection
         self.now = now
         # Known where one command has caused all events of the unit; never for a batch of messages.
         self.correlation_id: str | None = None
+        self.actor: str | None = None
+        self._translate = translate
         self._recorded: list[RecordedEvent] = []
         self._released: set[str] = set()
+        self._when_committed: list[Callable[[], None]] = []
+        self._tells = False
 
     async def act_as(self, actor: str) -> None:
         """Say who works here, and when; histories that the database keeps by itself name both."""
+        self.actor = actor
         await self.connection.execute(_ACT_AS, {"actor": actor, "moment": self.now.isoformat()})
 
     def record(self, event: RecordedEvent) -> None:
@@ -45,10 +50,35 @@ class UnitOfWork:
         """Let messages go on that wait for any of these keys; takes effect with the commit."""
         self._released.update(waited_for)
 
+    def when_committed(self, wake: Callable[[], None]) -> None:
+        """Call `wake` once this unit is committed; never if it is not."""
+        self._when_committed.append(wake)
+
+    async def flush(self) -> None:
+        """Write what is recorded into the open transaction now: a large unit need not hold it all.
+
+        Nothing is told before the commit; the order of the facts stays.
+        """
+        if not self._recorded:
+            return
+        await write_outbox(
+            self.connection,
+            [self._translate(event) for event in self._recorded],
+            now=self.now,
+            correlation_id=self.correlation_id,
+        )
+        self._recorded.clear()
+        self._tells = True
+
     @property
     def recorded(self) -> Sequence[RecordedEvent]:
-        """Return the facts recorded so far."""
+        """Return the facts recorded and not yet written."""
         return tuple(self._recorded)
+
+    @property
+    def tells(self) -> bool:
+        """Tell whether facts of this unit were written for the relay."""
+        return self._tells
 
     @property
     def has_released(self) -> bool:
@@ -66,6 +96,12 @@ class UnitOfWorkFactory:
         self._on_told: list[Callable[[], None]] = []
         self._on_released: list[Callable[[], None]] = []
 
+    def on(self, engine: AsyncEngine) -> "UnitOfWorkFactory":
+        """Return a factory of the same units over another pool; it wakes the same ones."""
+        other = UnitOfWorkFactory(engine, self.clock, self._translate)
+        other._on_told, other._on_released = self._on_told, self._on_released
+        return other
+
     def when_told(self, wake: Callable[[], None]) -> None:
         """Call `wake` after each commit that wrote to the outbox."""
         self._on_told.append(wake)
@@ -78,7 +114,7 @@ class UnitOfWorkFactory:
     async def __call__(self) -> AsyncIterator[UnitOfWork]:
         """Open a unit of work; commit when the block ends, undo everything if it raises."""
         async with self.engine.begin() as connection:
-            unit = UnitOfWork(connection, self.clock())
+            unit = UnitOfWork(connection, self.clock(), self._translate)
             yield unit
             await self.finish(unit)
             crash_point("unit.before-commit")
@@ -86,13 +122,7 @@ class UnitOfWorkFactory:
 
     async def finish(self, unit: UnitOfWork) -> None:
         """Write the unit's events and releases into its own transaction, just before the commit."""
-        if unit.recorded:
-            await write_outbox(
-                unit.connection,
-                [self._translate(event) for event in unit.recorded],
-                now=unit.now,
-                correlation_id=unit.correlation_id,
-            )
+        await unit.flush()
         if unit.has_released:
             await unit.connection.execute(
                 _RELEASE,
@@ -101,12 +131,14 @@ class UnitOfWorkFactory:
 
     def committed(self, unit: UnitOfWork) -> None:
         """Wake those who have work now that the unit is committed."""
-        if unit.recorded:
+        if unit.tells:
             for wake in self._on_told:
                 wake()
         if unit.has_released:
             for wake in self._on_released:
                 wake()
+        for wake in unit._when_committed:
+            wake()
 
 
 _ACT_AS = text(

@@ -39,6 +39,15 @@ Classifications = Annotated[
 ]
 
 
+AttributeValues = Annotated[
+    dict[str, Text | int | float],
+    Field(
+        description="values of attributes that are more than ticks, by number of the attribute: "
+        "a text, a number, or a day as ISO 8601"
+    ),
+]
+
+
 class CustomerSaved(Contract):
     """A customer was created or changed."""
 
@@ -54,6 +63,8 @@ class CustomerSaved(Contract):
     headcount: int | None = None
     ended_on: Day | None = None
     classifications: Classifications = Field(default_factory=dict)
+    attribute_values: AttributeValues = Field(default_factory=dict)
+    address: PostalAddress | None = None
 
 
 class CustomerDeleted(Contract):
@@ -71,6 +82,7 @@ class Role(Contract):
 
     customer_id: UUID
     role: Text | None = None
+    position: int = Field(default=0, description="its place among the contacts of the customer")
 
 
 class PersonalData(Contract):
@@ -94,6 +106,7 @@ class ContactSaved(Contract):
     customers: list[Role] = Field(default_factory=list)
     attributes: list[int] = Field(default_factory=list, description="numbers of ticked attributes")
     classifications: Classifications = Field(default_factory=dict)
+    attribute_values: AttributeValues = Field(default_factory=dict)
 
 
 class ContactDeleted(Contract):

@@ -120,6 +120,8 @@ class CustomerSaved(Contract):
     customer_number: Key | None = None
     business_id: Key | None = None
     email: Text | None = None
+    phone: Text | None = Field(default=None, description="left out, it stays as it is")
+    address: PostalAddress | None = Field(default=None, description="likewise")
     contacts: Annotated[list[ErpContact], Field(max_length=200)] = Field(default_factory=list)
 
 

@@ -1,37 +1,23 @@
-"""docs/erp-integration.md works as typed: its snippets are taken from the page and run.
+"""docs/erp-integration.md works as typed: its snippets are taken from the page and run."""
 
-Blocks marked `bash` or `python` are run in their order; a `json` block after one is what its answer
-contains.
-"""
-
-import asyncio
 import json
-import os
-import re
 import shutil
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from shared.chassis.testing.waiting import eventually
+from tests.system.pages import blocks, contains, run
 from tests.system.processes import KEY, ROOT, ServiceProcess
 from tests.system.suhde_up import SuhdeUp, suhde_up
 
 PAGE = (ROOT / "docs/erp-integration.md").read_text()
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SNIPPET_SECONDS = 30.0
 
 
 def section(begin: str, end: str) -> str:
     return PAGE.partition(begin)[2].partition(end)[0]
-
-
-def blocks(text: str) -> list[tuple[str, str]]:
-    return [(found[1], found[2]) for found in BLOCK.finditer(text)]
 
 
 HTTP = blocks(section("## 2. The customer", "### Over AMQP"))
@@ -39,36 +25,6 @@ AMQP = blocks(section("### Over AMQP", "## 4. The envelope"))
 EXPORTS = dict(
     zip(("make up", "url and key", "compose"), blocks(section("## 1.", "## 2.")), strict=True)
 )
-
-
-async def run(language: str, code: str, *, before: str, directory: Path) -> str:
-    """Run a snippet in a shell that has typed `before`; return what it printed."""
-    command = code if language == "bash" else f'exec {sys.executable} -c "$SNIPPET"'
-    process = await asyncio.create_subprocess_exec(
-        *("bash", "-euo", "pipefail", "-c", f"{before}\n{command}"),
-        cwd=directory,
-        env={**os.environ, "SNIPPET": code},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    async with asyncio.timeout(SNIPPET_SECONDS):
-        printed, errors = await process.communicate()
-    assert process.returncode == 0, f"{code}\n{printed.decode()}{errors.decode()}"
-    assert errors == b"", f"{code}\n{errors.decode()}"
-    return printed.decode()
-
-
-def contains(found: Any, shown: Any) -> bool:
-    """Tell whether all that the page shows is in what was found."""
-    if isinstance(shown, dict):
-        return isinstance(found, dict) and all(
-            name in found and contains(found[name], value) for name, value in shown.items()
-        )
-    if isinstance(shown, list):
-        return isinstance(found, list) and all(
-            any(contains(one, value) for one in found) for value in shown
-        )
-    return bool(found == shown)
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from services.customers.api.shapes import (
     DeletedAnswer,
     contact_output,
 )
+from services.customers.domain.contact_data import Place
 from services.customers.handlers.change_bans import SetBans, ban_contact
 from services.customers.handlers.delete_contact import delete_contact
 from services.customers.handlers.live import live_contact
@@ -31,8 +32,12 @@ def _command(body: ContactInput) -> SaveContact:
         phone=body.phone,
         address=body.address.to_domain(),
         language=body.language,
-        customers=tuple((place.customer_id, place.role) for place in body.customers),
+        customers=tuple(Place(**place.model_dump()) for place in body.customers),
         attributes=None if body.attributes is None else frozenset(body.attributes),
+        attribute_choices=None
+        if body.attribute_choices is None
+        else frozenset(body.attribute_choices),
+        attribute_values=body.attribute_values,
         categories=None if body.categories is None else frozenset(body.categories),
     )
 

@@ -53,7 +53,9 @@ def _command(body: CustomerInput | CustomerChange, *, number: str | None = None)
         phone=body.phone,
         headcount=body.headcount,
         references=tuple((one.source, one.ref) for one in body.references),
+        address=body.address.to_domain(),
         classifications=body.classifications,
+        attribute_values=body.attribute_values,
         ended_on=body.ended_on,
     )
 

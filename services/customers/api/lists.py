@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, Field, create_model
 from sqlalchemy.engine import Row
 
@@ -18,6 +18,7 @@ from services.customers.domain.lists import (
     ListDefinition,
 )
 from services.customers.handlers.delete_list_value import delete_value
+from services.customers.handlers.save_list_settings import list_called, set_list_settings
 from services.customers.handlers.save_list_value import (
     SaveListValue,
     ValueNotFound,
@@ -25,12 +26,15 @@ from services.customers.handlers.save_list_value import (
     create_value,
 )
 from services.customers.persistence import lists as store
+from services.customers.persistence.holders import CUSTOMERS, count_usage, holders_of
+from services.customers.persistence.list_settings import list_settings
 from shared.chassis.http.writes import Answer, Expected, etag, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 Language = Annotated[
     Literal["fi", "sv", "hu", "en"] | None, Query(description="language of `label`")
 ]
+ListName = Annotated[str, Path(max_length=40)]
 _SHORT = Annotated[str, Field(max_length=40), AfterValidator(storable)]
 _TYPES: dict[FactKind, Any] = {
     FactKind.FLAG: bool,
@@ -39,7 +43,13 @@ _TYPES: dict[FactKind, Any] = {
     FactKind.CODE: _SHORT | None,
     FactKind.PREFIX: _SHORT | None,
     FactKind.SCOPE: Literal["customer", "contact", "both"],
+    FactKind.VALUE_TYPE: Literal["tick", "text", "number", "date", "list"],
 }
+
+
+_RETIRED: Any = Field(
+    default=None, deprecated=True, description="retired: accepted, and neither kept nor returned"
+)
 
 
 class ListOutput(BaseModel):
@@ -54,6 +64,16 @@ class ListOutput(BaseModel):
     bundles: str | None = Field(description="the list whose values it bundles")
     held_by_customers: bool
     held_by_contacts: bool
+    compulsory: bool = Field(description="every customer has one of its values")
+    may_own_tab: bool = Field(description="whether it may show as a tab of its own")
+    own_tab: bool = Field(description="layout hint: show it as a tab of its own (TS-02)")
+    version: int
+
+
+class ListSettingsInput(Input):
+    """What is set for a list as a whole."""
+
+    own_tab: bool = Field(description="show it as a tab of its own")
 
 
 class ChoiceOutput(BaseModel):
@@ -97,6 +117,7 @@ def _input_model(definition: ListDefinition) -> type[Input]:
         ),
         "order": (Annotated[int, Field(ge=-(2**31), le=2**31 - 1)], 0),
         **_fact_fields(dict(definition.facts)),
+        **dict.fromkeys(definition.retired, (Any, _RETIRED)),
     }
     if definition.tree or definition.inside:
         fields["parent"] = (Number | None, Field(default=None, description="number"))
@@ -137,14 +158,33 @@ def lists_routers(units: UnitOfWorkFactory) -> list[APIRouter]:
 
     @overview.get("")
     async def all_lists() -> list[ListOutput]:
-        """Show which lists there are and where their values are kept."""
-        return [
-            ListOutput(
-                **{name: getattr(one, name) for name in ListOutput.model_fields if name != "path"},
-                path=f"/v1/{one.path}",
-            )
-            for one in LISTS.values()
-        ]
+        """Show which lists there are, where their values are kept, and how they are laid out."""
+        async with units.engine.connect() as connection:
+            kept = await list_settings(connection)
+        return [_list_output(one, kept.get(one.name)) for one in LISTS.values()]
+
+    @overview.get("/{name}")
+    async def one_list(name: ListName, response: Response) -> ListOutput:
+        """Show one list."""
+        definition = list_called(name)
+        async with units.engine.connect() as connection:
+            body = _list_output(definition, (await list_settings(connection)).get(name))
+        response.headers["ETag"] = etag(body.version)
+        return body
+
+    @overview.put("/{name}", response_model=ListOutput)
+    async def set_list(
+        request: Request, name: ListName, body: ListSettingsInput, expected: Expected
+    ) -> Response:
+        """Set how a list is laid out (If-Match)."""
+
+        async def work(unit: UnitOfWork) -> Answer:
+            await set_list_settings(name, unit, own_tab=body.own_tab, expected=expected)
+            kept = await list_settings(unit.connection)
+            shown = _list_output(LISTS[name], kept.get(name))
+            return Answer(shown, headers={"ETag": etag(shown.version)})
+
+        return await write(request, units, work)
 
     choices = APIRouter(prefix="/v1/customer-status-choices", tags=["lists"])
 
@@ -168,6 +208,16 @@ def lists_routers(units: UnitOfWorkFactory) -> list[APIRouter]:
         ]
 
     return [overview, choices, *(_list_router(definition, units) for definition in LISTS.values())]
+
+
+def _list_output(definition: ListDefinition, kept: Row[Any] | None) -> ListOutput:
+    own = {"path", "own_tab", "version"}
+    return ListOutput(
+        **{name: getattr(definition, name) for name in ListOutput.model_fields if name not in own},
+        path=f"/v1/{definition.path}",
+        own_tab=kept is not None and kept.own_tab,
+        version=1 if kept is None else kept.version,
+    )
 
 
 def _list_router(definition: ListDefinition, units: UnitOfWorkFactory) -> APIRouter:
@@ -241,17 +291,17 @@ def _list_router(definition: ListDefinition, units: UnitOfWorkFactory) -> APIRou
         async with units.engine.connect() as connection:
             rows = await store.list_values(connection, name)
             counts = {
-                holder: await store.count_usage(connection, name, holder)
-                for holder in store.holders_of(definition)
+                holder: await count_usage(connection, name, holder)
+                for holder in holders_of(definition)
             }
         return [
             UsageOutput(
                 number=row.number,
-                customers=counts.get(store.CUSTOMERS, {}).get(row.number, 0),
+                customers=counts.get(CUSTOMERS, {}).get(row.number, 0),
                 contacts=sum(
                     found.get(row.number, 0)
                     for holder, found in counts.items()
-                    if holder is not store.CUSTOMERS
+                    if holder is not CUSTOMERS
                 ),
             )
             for row in rows
@@ -278,12 +328,18 @@ def _list_router(definition: ListDefinition, units: UnitOfWorkFactory) -> APIRou
 
     @router.put("/{number}", response_model=ValueOutput)
     async def change(
-        request: Request, number: Number, body: ValueChange, expected: Expected
+        request: Request,
+        number: Number,
+        body: ValueChange,
+        expected: Expected,
+        force: Annotated[
+            bool, Query(description="take it from those whom a narrower scope leaves out")
+        ] = False,
     ) -> Response:
         """Change, archive or revive a value (If-Match)."""
 
         async def work(unit: UnitOfWork) -> Answer:
-            await change_value(name, number, command(body), unit, expected=expected)
+            await change_value(name, number, command(body), unit, expected=expected, force=force)
             return await answer(number, unit)
 
         return await write(request, units, work)

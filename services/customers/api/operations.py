@@ -1,6 +1,8 @@
-"""Routes of operations on many customers: rehearse, do, list, undo."""
+"""Routes of operations on many customers: rehearse, do as a job, list, undo."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -9,31 +11,43 @@ from pydantic import BaseModel, Field
 
 from services.customers.api.search import FilterInput, filter_of
 from services.customers.api.shapes import (
+    AttributeValuesInput,
     BoundedDay,
     ClassificationsInput,
     Input,
     Number,
 )
-from services.customers.domain.lists import LISTS
 from services.customers.handlers.change_many import (
     Change,
-    Done,
-    change_matches,
-    move_customers,
+    Plan,
+    Rehearsed,
+    carry_out,
+    check_plan,
+    plan_change,
+    plan_move,
+    rehearse_change,
+    rehearse_move,
 )
 from services.customers.handlers.save_customer import Here
 from services.customers.handlers.undo_operation import (
     OperationNotFound,
     Undone,
+    check_undo,
     undo_operation,
 )
 from services.customers.persistence import operations as store
-from shared.chassis.errors import InvalidField
+from shared.chassis.http.jobs import JobOutput, write_job
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of
 from shared.chassis.http.writes import Answer, write
+from shared.chassis.job_runner import JobRunner
+from shared.chassis.jobs import Job, Progress, Whole, Work
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
-DryRun = Annotated[bool, Query(description="only tell what would change")]
+MOVE, CHANGE, UNDO = "customer-move", "customer-change", "operation-undo"
+LANE = "customers"
+"""What changes many customers is done one after another: none waits for another's locks."""
+
+DryRun = Annotated[bool, Query(description="only tell what would change, now")]
 
 
 class MoveInput(Input):
@@ -49,21 +63,41 @@ class ChangeInput(Input):
     """Change every customer that a search finds. Ended ones are hidden as in a search."""
 
     filter: FilterInput
+    everybody: bool = Field(default=False, description="needed where the filter restricts nothing")
     put: ClassificationsInput = Field(default_factory=dict)
     add: ClassificationsInput = Field(default_factory=dict)
     remove: ClassificationsInput = Field(default_factory=dict)
+    put_values: AttributeValuesInput = Field(default_factory=dict)
     ended_on: BoundedDay | None = Field(default=None, description="when put to an ended status")
 
 
 class DoneOutput(BaseModel):
-    """What changed, or would change; without an operation_id nothing was changed."""
+    """What changed; without an operation_id there was nothing to change."""
 
     operation_id: UUID | None
-    dry_run: bool
+    dry_run: Literal[False] = False
     customers: int
     deleted: int = Field(description="deleted customers that were changed too")
     unchanged: int
     first: list[UUID] = Field(description="the first of the live ones")
+
+
+class RehearsalOutput(BaseModel):
+    """What would change. Nothing was changed."""
+
+    operation_id: None = None
+    dry_run: Literal[True] = True
+    customers: int
+    deleted: int = Field(description="deleted customers that would be changed too")
+    unchanged: int
+    first: list[UUID] = Field(description="the first of the live ones")
+    hidden_ended: int = Field(
+        description="matches in ended statuses, which lists hide: a move takes them along, a "
+        "change leaves them out unless `filter.ended` shows them"
+    )
+    hidden_deleted: int = Field(
+        description="deleted matches: a move takes them along, a change leaves them out"
+    )
 
 
 class OperationOutput(BaseModel):
@@ -122,58 +156,93 @@ def undone_output(undone: Undone) -> UndoneOutput:
     )
 
 
-def _output(done: Done, *, dry_run: bool) -> DoneOutput:
-    return DoneOutput(
-        operation_id=done.operation_id,
-        dry_run=dry_run,
-        customers=done.customers,
-        deleted=done.deleted,
-        unchanged=done.unchanged,
-        first=list(done.first),
+def _rehearsal(rehearsed: Rehearsed) -> Answer:
+    would = rehearsed.would
+    return Answer(
+        RehearsalOutput(
+            customers=would.customers,
+            deleted=would.deleted,
+            unchanged=would.unchanged,
+            first=list(would.first),
+            hidden_ended=rehearsed.ended,
+            hidden_deleted=rehearsed.deleted,
+        )
     )
 
 
-def operations_router(units: UnitOfWorkFactory, here: Here) -> APIRouter:
+async def _plan(body: MoveInput | ChangeInput, unit: UnitOfWork) -> Plan:
+    if isinstance(body, MoveInput):
+        return await plan_move(body.list, body.from_number, body.to_number, unit)
+    change = Change(body.put, body.add, body.remove, body.put_values)
+    return await plan_change(filter_of(body.filter), change, unit, everybody=body.everybody)
+
+
+def operation_kinds() -> Mapping[str, Work]:
+    """Return the jobs that change many customers, by kind."""
+
+    async def change(job: Job, unit: UnitOfWork, progress: Progress) -> Mapping[str, Any]:
+        model = MoveInput if job.kind == MOVE else ChangeInput
+        body = model.model_validate(job.request["body"])
+        done = await carry_out(
+            job.job_id,
+            await _plan(body, unit),
+            _kept(body),
+            unit,
+            day=date.fromisoformat(job.request["day"]),
+            report=progress.report,
+        )
+        return DoneOutput(**asdict(done)).model_dump(mode="json")
+
+    async def undo(job: Job, unit: UnitOfWork, progress: Progress) -> Mapping[str, Any]:
+        undone = await undo_operation(
+            job.job_id, UUID(job.request["operation_id"]), unit, report=progress.report
+        )
+        return undone_output(undone).model_dump(mode="json")
+
+    return {MOVE: Whole(change, LANE), CHANGE: Whole(change, LANE), UNDO: Whole(undo, LANE)}
+
+
+def _kept(body: MoveInput | ChangeInput) -> dict[str, Any]:
+    if isinstance(body, MoveInput):
+        return {"move": body.list, "from": body.from_number, "to": body.to_number}
+    return body.model_dump(mode="json", exclude_defaults=True)
+
+
+def operations_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> APIRouter:
     """Return the routes of operations on many customers."""
     router = APIRouter(prefix="/v1", tags=["operations"])
 
-    @router.post("/customer-moves", response_model=DoneOutput)
+    async def begin(
+        request: Request, kind: str, body: MoveInput | ChangeInput, *, dry_run: bool
+    ) -> Response:
+        def day(unit: UnitOfWork) -> date:
+            return body.ended_on or unit.now.astimezone(here.zone).date()
+
+        async def rehearse(unit: UnitOfWork) -> Answer:
+            plan = await _plan(body, unit)
+            if isinstance(body, MoveInput):
+                return _rehearsal(await rehearse_move(plan, unit, day=day(unit)))
+            wanted = filter_of(body.filter)
+            return _rehearsal(await rehearse_change(plan, wanted, unit, day=day(unit)))
+
+        async def ask(unit: UnitOfWork) -> Job:
+            await check_plan(await _plan(body, unit), unit, day=day(unit))
+            asked = {"body": body.model_dump(mode="json"), "day": day(unit).isoformat()}
+            return await jobs.ask(kind, asked, unit)
+
+        if dry_run:
+            return await write(request, units, rehearse)
+        return await write_job(request, units, jobs, ask)
+
+    @router.post("/customer-moves", status_code=202, response_model=JobOutput, responses=_ANSWERS)
     async def move(request: Request, body: MoveInput, dry_run: DryRun = False) -> Response:
         """Move all customers of one value to another (TS-19); rehearse it first with dry_run."""
-        if body.list not in LISTS or not LISTS[body.list].held_by_customers:
-            raise InvalidField(
-                "list", f"{body.list!r} is held by no customer", "List them: GET /v1/lists."
-            )
+        return await begin(request, MOVE, body, dry_run=dry_run)
 
-        async def work(unit: UnitOfWork) -> Answer:
-            done = await move_customers(
-                body.list,
-                body.from_number,
-                body.to_number,
-                unit,
-                day=body.ended_on or unit.now.astimezone(here.zone).date(),
-                rehearse=dry_run,
-            )
-            return Answer(_output(done, dry_run=dry_run))
-
-        return await write(request, units, work)
-
-    @router.post("/customer-changes", response_model=DoneOutput)
+    @router.post("/customer-changes", status_code=202, response_model=JobOutput, responses=_ANSWERS)
     async def change(request: Request, body: ChangeInput, dry_run: DryRun = False) -> Response:
         """Put, add or remove values for every match of a search; rehearse it with dry_run."""
-
-        async def work(unit: UnitOfWork) -> Answer:
-            done = await change_matches(
-                filter_of(body.filter),
-                Change(put=body.put, add=body.add, remove=body.remove),
-                body.model_dump(mode="json", exclude_defaults=True),
-                unit,
-                day=body.ended_on or unit.now.astimezone(here.zone).date(),
-                rehearse=dry_run,
-            )
-            return Answer(_output(done, dry_run=dry_run))
-
-        return await write(request, units, work)
+        return await begin(request, CHANGE, body, dry_run=dry_run)
 
     @router.get("/operations")
     async def operations(cursor: Cursor = None, limit: Limit = 50) -> Page[OperationOutput]:
@@ -194,13 +263,22 @@ def operations_router(units: UnitOfWorkFactory, here: Here) -> APIRouter:
             raise OperationNotFound(f"There is no operation {operation_id}.")
         return OperationOutput(**row._mapping)
 
-    @router.post("/operations/{operation_id}/undo", response_model=UndoneOutput)
+    @router.post(
+        "/operations/{operation_id}/undo",
+        status_code=202,
+        response_model=JobOutput,
+        responses={200: {"model": UndoneOutput}},
+    )
     async def undo(request: Request, operation_id: UUID) -> Response:
         """Give back what nobody has changed since; the undoing can be undone as well."""
 
-        async def work(unit: UnitOfWork) -> Answer:
-            return Answer(undone_output(await undo_operation(operation_id, unit)))
+        async def ask(unit: UnitOfWork) -> Job:
+            await check_undo(operation_id, unit)
+            return await jobs.ask(UNDO, {"operation_id": str(operation_id)}, unit)
 
-        return await write(request, units, work)
+        return await write_job(request, units, jobs, ask)
 
     return router
+
+
+_ANSWERS: dict[int | str, dict[str, Any]] = {200: {"model": DoneOutput | RehearsalOutput}}

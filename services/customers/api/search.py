@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, StrictFloat, StrictInt, StrictStr
 
 from services.customers.api.shapes import (
     BoundedDay,
@@ -23,8 +23,10 @@ from services.customers.domain.search import (
     FACETS_AT_MOST,
     CustomerFilter,
     Ended,
+    Scope,
     Sort,
     Turnover,
+    ValueFilter,
 )
 from services.customers.handlers.save_search import (
     change_search,
@@ -47,6 +49,10 @@ from shared.contracts.types import Currency, Money
 
 # A name of 500 characters, each written as two escapes, in base64.
 MAX_CURSOR = 9000
+VALUES_AT_MOST = 10
+
+SearchedText = Annotated[StrictStr, Field(min_length=1, max_length=500), AfterValidator(storable)]
+SearchedValue = SearchedText | StrictInt | StrictFloat
 
 
 class TurnoverInput(Input):
@@ -57,6 +63,19 @@ class TurnoverInput(Input):
     until: BoundedDay | None = None
     least: Money | None = None
     most: Money | None = None
+
+
+class ValueFilterInput(Input):
+    """What the value of an attribute must be: a text equals or contains, whatever its case; a
+    number or a day equals, is at least, is at most.
+    """
+
+    attribute: Number
+    scope: Scope = Scope.CUSTOMER
+    equals: SearchedValue | None = None
+    contains: SearchedText | None = None
+    at_least: SearchedValue | None = None
+    at_most: SearchedValue | None = None
 
 
 class FilterInput(Input):
@@ -80,6 +99,13 @@ class FilterInput(Input):
     started_since: BoundedDay | None = None
     started_until: BoundedDay | None = None
     turnover: TurnoverInput | None = None
+    city: Required | None = Field(default=None, description="whole name, whatever its case")
+    postal_code: Required | None = Field(default=None, description="its beginning")
+    attribute_values: Annotated[list[ValueFilterInput], Field(max_length=VALUES_AT_MOST)] = Field(
+        default_factory=list,
+        description="values of attributes of the customer, or of one of its contacts",
+        examples=[[{"attribute": 7, "equals": "gold"}]],
+    )
 
 
 class SearchInput(Input):
@@ -144,6 +170,9 @@ def filter_of(body: FilterInput) -> CustomerFilter:
         started_since=body.started_since,
         started_until=body.started_until,
         turnover=None if body.turnover is None else Turnover(**body.turnover.model_dump()),
+        city=body.city,
+        postal_code=body.postal_code,
+        attribute_values=tuple(ValueFilter(**one.model_dump()) for one in body.attribute_values),
     )
 
 

@@ -4,10 +4,21 @@ from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    StringConstraints,
+)
 from sqlalchemy.engine import Row
 
 from services.customers.domain.contact_data import PostalAddress
+from services.customers.domain.lists import CATEGORY, CONTACT_ATTRIBUTE_CHOICE
+from services.customers.persistence.rows import places_of
 
 
 def storable(value: str) -> str:
@@ -48,6 +59,20 @@ ClassificationsInput = Annotated[
 ]
 
 
+AttributeValuesInput = Annotated[
+    dict[Number, StrictStr | StrictInt | StrictFloat | None],
+    Field(
+        max_length=100,
+        description="values by number of the attribute: a text, a number, or a day as ISO 8601; "
+        "what is left out stays as it is, null takes attribute and value away",
+        examples=[{"7": "gold", "8": 12.5, "9": "2026-01-31", "10": None}],
+    ),
+]
+AttributeValues = Annotated[
+    dict[str, str | int | float], Field(description="values by number of the attribute")
+]
+
+
 class Input(BaseModel):
     """Base of request bodies: what is not known is refused."""
 
@@ -61,6 +86,25 @@ class Reference(Input):
     ref: Required = Field(examples=["17850"])
 
 
+class AddressShape(Input):
+    """A postal address; a letter needs all four."""
+
+    street: Name | None = None
+    postal_code: Name | None = None
+    city: Name | None = None
+    country: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None
+
+    def to_domain(self) -> PostalAddress:
+        """Return the address as the domain has it."""
+        return PostalAddress(self.street, self.postal_code, self.city, self.country)
+
+
+def _address(row: Row[Any]) -> AddressShape:
+    return AddressShape(
+        street=row.street, postal_code=row.postal_code, city=row.city, country=row.country
+    )
+
+
 class CustomerInput(Input):
     """A customer as a person describes it."""
 
@@ -70,8 +114,10 @@ class CustomerInput(Input):
     email: Name | None = None
     phone: Name | None = None
     headcount: Headcount | None = Field(default=None, description="finds the headcount class")
+    address: AddressShape = AddressShape()
     references: list[Reference] = Field(default_factory=list, max_length=50)
     classifications: ClassificationsInput = Field(default_factory=dict)
+    attribute_values: AttributeValuesInput = Field(default_factory=dict)
     ended_on: BoundedDay | None = Field(default=None, description="with an ended status")
 
 
@@ -85,8 +131,10 @@ class CustomerChange(Input):
     email: Name | None = None
     phone: Name | None = None
     headcount: Headcount | None = None
+    address: AddressShape = AddressShape()
     references: list[Reference] = Field(default_factory=list, max_length=50)
     classifications: ClassificationsInput = Field(default_factory=dict)
+    attribute_values: AttributeValuesInput = Field(default_factory=dict)
     ended_on: BoundedDay | None = Field(default=None, description="with an ended status")
 
 
@@ -120,8 +168,10 @@ class CustomerOutput(BaseModel):
     email: str | None
     phone: str | None
     headcount: int | None
+    address: AddressShape
     references: list[Reference]
     classifications: dict[str, list[int]] = Field(description="numbers of the values, by list")
+    attribute_values: AttributeValues
     colour: str | None = Field(description="of its status, to highlight its row with (VF-10)")
     ended_on: date | None
     relationship: RelationshipOutput | None
@@ -141,7 +191,9 @@ def customer_output(row: Row[Any], references: list[tuple[str, str]]) -> Custome
         email=row.email,
         phone=row.phone,
         headcount=row.headcount,
+        address=_address(row),
         classifications=row.classified or {},
+        attribute_values=row.attribute_values,
         colour=row.colour,
         ended_on=row.ended_on,
         references=[Reference(source=source, ref=ref) for source, ref in references],
@@ -174,24 +226,15 @@ class RelationshipStartInput(Input):
     started_on: BoundedDay | None
 
 
-class AddressShape(Input):
-    """A postal address; a letter needs all four."""
-
-    street: Name | None = None
-    postal_code: Name | None = None
-    city: Name | None = None
-    country: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None
-
-    def to_domain(self) -> PostalAddress:
-        """Return the address as the domain has it."""
-        return PostalAddress(self.street, self.postal_code, self.city, self.country)
-
-
 class Place(Input):
     """A contact's place at a customer."""
 
     customer_id: UUID
     role: Name | None = None
+    position: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = Field(
+        default=None,
+        description="whom a document goes to first; left out, it stays as it is, at first 0",
+    )
 
 
 class ContactInput(Input):
@@ -209,6 +252,12 @@ class ContactInput(Input):
         default=None,
         description="left out, they stay as they are: a ban is never lifted in passing",
     )
+    attribute_choices: Annotated[list[Number], Field(max_length=100)] | None = Field(
+        default=None,
+        description="numbers of choices of attributes of type list; left out, they stay as they "
+        "are; a choice ticks its attribute",
+    )
+    attribute_values: AttributeValuesInput = Field(default_factory=dict)
     categories: Annotated[list[Number], Field(max_length=100)] | None = Field(
         default=None, description="numbers of categories; left out, they stay as they are"
     )
@@ -228,6 +277,8 @@ class ContactOutput(BaseModel):
     language: str | None
     customers: list[Place]
     attributes: list[int]
+    attribute_choices: list[int]
+    attribute_values: AttributeValues
     categories: list[int]
     created_at: datetime
     updated_at: datetime
@@ -243,16 +294,16 @@ def contact_output(row: Row[Any]) -> ContactOutput:
         email=row.email,
         mobile=row.mobile,
         phone=row.phone,
-        address=AddressShape(
-            street=row.street, postal_code=row.postal_code, city=row.city, country=row.country
-        ),
+        address=_address(row),
         language=row.language,
         customers=[
-            Place(customer_id=one, role=role)
-            for one, role in zip(row.customer_ids or (), row.roles or (), strict=True)
+            Place(customer_id=one.customer_id, role=one.role, position=one.position)
+            for one in places_of(row)
         ],
         attributes=sorted(row.attributes),
-        categories=(row.classified or {}).get("category", []),
+        attribute_choices=(row.classified or {}).get(CONTACT_ATTRIBUTE_CHOICE, []),
+        attribute_values=row.attribute_values,
+        categories=(row.classified or {}).get(CATEGORY, []),
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

@@ -1,14 +1,13 @@
 """Which values one customer may hold together, and what follows when its status changes."""
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
+from services.customers.domain.attribute_values import Value
 from services.customers.domain.lists import (
-    CUSTOMER_STATUS,
     END_REASON,
     LISTS,
-    TRACKING_VALUE,
     FactValue,
 )
 from shared.chassis.errors import InvalidField
@@ -34,6 +33,7 @@ class Outcome:
     keys: frozenset[int]
     ended_on: date | None
     ends_now: bool
+    values: Mapping[int, Value] = field(default_factory=dict)
 
 
 def check_chosen(name: str, chosen: Sequence[Held]) -> None:
@@ -42,17 +42,17 @@ def check_chosen(name: str, chosen: Sequence[Held]) -> None:
     definition = LISTS[name]
     if len(chosen) > 1 and not definition.several:
         raise InvalidField(field, "a customer has at most one", "Send one number.")
-    if not chosen and name == CUSTOMER_STATUS:
-        raise InvalidField(field, "every customer has a status (VF-02)", "Send one number.")
+    if not chosen and definition.compulsory:
+        raise InvalidField(field, f"every customer has a {name} (VF-02)", "Send one number.")
     for value in chosen:
         if value.facts.get("scope") == "contact":
             raise InvalidField(
                 field, f"{value.title!r} is for contacts only (TS-04)", "Choose another value."
             )
-    objects = [value.parent for value in chosen]
-    if name == TRACKING_VALUE and len(set(objects)) < len(objects):
+    homes = [value.parent for value in chosen]
+    if definition.one_inside and len(set(homes)) < len(homes):
         raise InvalidField(
-            field, "two values of one tracking object", "Send one value per tracking object."
+            field, f"two values inside one {definition.inside}", "Send one value inside each."
         )
 
 

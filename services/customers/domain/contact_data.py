@@ -1,6 +1,7 @@
 """E-mail addresses, phone numbers and postal addresses in their one normal form."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
@@ -23,6 +24,18 @@ class PostalAddress:
         if not all(parts):
             return None
         return "|".join(" ".join(str(part).split()).casefold() for part in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Of whom somebody is a contact, as what, and in which order among the contacts there.
+
+    A position of None is not said: it stays as it is, and is 0 where there was none.
+    """
+
+    customer_id: UUID
+    role: str | None = None
+    position: int | None = None
 
 
 def normal_email(value: str) -> str | None:

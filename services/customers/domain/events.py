@@ -6,8 +6,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
+from services.customers.domain.attribute_values import Value
 from services.customers.domain.bans import Bans
-from services.customers.domain.contact_data import PostalAddress
+from services.customers.domain.contact_data import Place, PostalAddress
 from services.customers.domain.lists import FactValue
 from services.customers.domain.relationship import CountedDocument, Relationship
 
@@ -28,6 +29,8 @@ class CustomerSaved:
     headcount: int | None = None
     ended_on: date | None = None
     classifications: Mapping[str, list[int]] = field(default_factory=dict)
+    attribute_values: Mapping[str, Value] = field(default_factory=dict)
+    address: PostalAddress = field(default_factory=PostalAddress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +46,10 @@ class ContactSaved:
     phone: str | None
     address: PostalAddress
     language: str | None
-    customers: tuple[tuple[UUID, str | None], ...] = ()
+    customers: tuple[Place, ...] = ()
     attributes: tuple[int, ...] = ()
     classifications: Mapping[str, list[int]] = field(default_factory=dict)
+    attribute_values: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from services.customers.domain.attribute_values import TICK, VALUE_TYPES
 from shared.chassis.errors import InvalidField
 
 LANGUAGES = ("fi", "sv", "hu", "en")
@@ -28,14 +29,17 @@ class FactKind(StrEnum):
     CODE = "code"
     PREFIX = "prefix"
     SCOPE = "scope"
+    VALUE_TYPE = "value_type"
 
 
 CHOICES = {
     FactKind.SCOPE: ("customer", "contact", "both"),
+    FactKind.VALUE_TYPE: VALUE_TYPES,
 }
 _DEFAULTS: dict[FactKind, FactValue] = {
     FactKind.FLAG: False,
     FactKind.SCOPE: "both",
+    FactKind.VALUE_TYPE: TICK,
 }
 
 
@@ -62,10 +66,14 @@ class ListDefinition:
     held_by_customers: bool = True
     held_by_contacts: bool = False
     several: bool = False  # a holder may have more than one of its values
+    compulsory: bool = False  # every customer has one: the default, until another takes its place
     tree: bool = False  # values sit below values of the same list
     inside: str | None = None  # values sit in a value of this other list
+    one_inside: bool = False  # a holder has at most one of those that sit in the same value
     bundles: str | None = None  # a value bundles values of this other list
     facts: Mapping[str, Fact] = field(default_factory=dict)
+    retired: tuple[str, ...] = ()  # fields that are accepted, and neither kept nor returned
+    may_own_tab: bool = False  # additional information, which may show as a tab of its own
 
     @property
     def home(self) -> str | None:
@@ -77,6 +85,9 @@ def _flag(meaning: str) -> Fact:
     return Fact(FactKind.FLAG, meaning)
 
 
+_VALUE_TYPE = Fact(FactKind.VALUE_TYPE, "what holders say of it beyond a tick (LS-A11)")
+_DEFAULT = _flag("what a new customer gets; one value and one only")
+
 CUSTOMER_STATUS = "customer_status"
 STATUS_GROUP = "status_group"
 END_REASON = "end_reason"
@@ -86,7 +97,10 @@ CUSTOMER_KIND = "customer_kind"
 INDUSTRY = "industry"
 TRACKING_VALUE = "tracking_value"
 CATEGORY = "category"
+CUSTOMER_ATTRIBUTE = "customer_attribute"
+CUSTOMER_ATTRIBUTE_CHOICE = "customer_attribute_choice"
 CONTACT_ATTRIBUTE = "contact_attribute"
+CONTACT_ATTRIBUTE_CHOICE = "contact_attribute_choice"
 CONTACT_GROUP = "contact_group"
 
 LISTS: dict[str, ListDefinition] = {
@@ -96,12 +110,14 @@ LISTS: dict[str, ListDefinition] = {
             CUSTOMER_STATUS,
             "customer-statuses",
             "how we stand with a customer; every customer has exactly one (VF-01 to VF-18)",
+            compulsory=True,
+            retired=("code",),  # VF-09, VF-A9
             facts={
                 "colour": Fact(FactKind.COLOUR, "background of the row in search, #RRGGBB"),
                 "selectable_in_project": _flag("a project may be created for the customer"),
                 "selectable_as_supplier": _flag("the customer may be chosen as supplier"),
                 "ended": _flag("the relationship has ended; hidden in search by default"),
-                "default": _flag("what a new customer gets; one value and one only"),
+                "default": _DEFAULT,
             },
         ),
         ListDefinition(
@@ -133,19 +149,21 @@ LISTS: dict[str, ListDefinition] = {
             CUSTOMER_GROUP,
             "customer-groups",
             "hierarchical groups; a filter includes the subtree (LS-01 to LS-07)",
-            several=True,
             tree=True,
         ),
         ListDefinition(
             CUSTOMER_KIND,
             "customer-kinds",
-            "customer or supplier, with a number series (LS-08 to LS-12)",
+            "customer or supplier, with a number series; every customer has exactly one "
+            "(LS-08 to LS-12)",
+            compulsory=True,
             facts={
                 "prefix": Fact(
                     FactKind.PREFIX,
                     "what numbers of this kind begin with, up to 10 characters, the last no digit",
                 ),
                 "supplier": _flag("marks a supplier"),
+                "default": _DEFAULT,
             },
         ),
         ListDefinition(
@@ -160,13 +178,23 @@ LISTS: dict[str, ListDefinition] = {
             "a value of a tracking object (LS-13, LS-14)",
             several=True,
             inside="tracking_object",
+            one_inside=True,
         ),
         ListDefinition(
-            "customer_attribute",
+            CUSTOMER_ATTRIBUTE,
             "customer-attributes",
             "whatever else sorts customers (LS-15 to LS-17)",
             several=True,
             inside="customer_attribute_group",
+            facts={"value_type": _VALUE_TYPE},
+        ),
+        ListDefinition(
+            CUSTOMER_ATTRIBUTE_CHOICE,
+            "customer-attribute-choices",
+            "a choice of a customer attribute of type list (LS-A11)",
+            several=True,
+            inside=CUSTOMER_ATTRIBUTE,
+            one_inside=True,
         ),
         ListDefinition(
             "customer_attribute_group",
@@ -182,6 +210,17 @@ LISTS: dict[str, ListDefinition] = {
             held_by_contacts=True,
             several=True,
             inside=CONTACT_GROUP,
+            facts={"value_type": _VALUE_TYPE},
+        ),
+        ListDefinition(
+            CONTACT_ATTRIBUTE_CHOICE,
+            "contact-attribute-choices",
+            "a choice of a contact attribute of type list (LS-A11)",
+            held_by_customers=False,
+            held_by_contacts=True,
+            several=True,
+            inside=CONTACT_ATTRIBUTE,
+            one_inside=True,
         ),
         ListDefinition(
             CONTACT_GROUP,
@@ -197,13 +236,34 @@ LISTS: dict[str, ListDefinition] = {
             several=True,
             facts={"scope": Fact(FactKind.SCOPE, "where it may be ticked")},
         ),
-        ListDefinition("contact_origin", "contact-origins", "how the contact came about (TS-01)"),
         ListDefinition(
-            "product", "products", "what the customer is interested in (TS-01)", several=True
+            "contact_origin",
+            "contact-origins",
+            "how the contact came about (TS-01)",
+            may_own_tab=True,
         ),
-        ListDefinition("customer_source", "customer-sources", "where a customer came from (TS-01)"),
+        ListDefinition(
+            "product",
+            "products",
+            "what the customer is interested in (TS-01)",
+            several=True,
+            may_own_tab=True,
+        ),
+        ListDefinition(
+            "customer_source",
+            "customer-sources",
+            "where a customer came from (TS-01)",
+            may_own_tab=True,
+        ),
     )
 }
+
+CHOICES_OF = {
+    CUSTOMER_ATTRIBUTE: CUSTOMER_ATTRIBUTE_CHOICE,
+    CONTACT_ATTRIBUTE: CONTACT_ATTRIBUTE_CHOICE,
+}
+ATTRIBUTES_OF = {choices: attributes for attributes, choices in CHOICES_OF.items()}
+COMPULSORY = tuple(one.name for one in LISTS.values() if one.compulsory)
 
 _COLOUR = re.compile(r"#[0-9A-Fa-f]{6}", re.ASCII)
 
@@ -241,7 +301,7 @@ def _checked(name: str, fact: Fact, value: FactValue) -> FactValue:
             return value.strip() or None
         case FactKind.PREFIX if isinstance(value, str):
             return _checked_prefix(name, value.strip()) or None
-        case FactKind.SCOPE if value in CHOICES[fact.kind]:
+        case FactKind.SCOPE | FactKind.VALUE_TYPE if value in CHOICES[fact.kind]:
             return value
     choices = CHOICES.get(fact.kind, (fact.kind.value,))
     raise InvalidField(name, f"{value!r} does not fit", f"Send one of: {', '.join(choices)}.")

@@ -104,7 +104,7 @@ def _rows(
         for name in counts
     }
     # Where one value and one only is the default, an empty list begins with it.
-    lacking = {name for name in counts if "default" in LISTS[name].facts} - {
+    lacking = {name for name in counts if LISTS[name].compulsory} - {
         one.list for one in present if one.facts.get("default")
     }
     for value in values:

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
 
+from services.customers.domain.attribute_values import TICK
 from services.customers.domain.bans import CHANNEL_OF, Bans, bans_of
+from services.customers.domain.lists import CONTACT_ATTRIBUTE
 from services.customers.domain.relationship import Relationship
 from services.customers.domain.settings import check_setting, start_rule
 from services.customers.handlers.change_bans import tell_contact_bans
@@ -13,9 +15,9 @@ from services.customers.handlers.start_relationships import changed_starts, star
 from services.customers.persistence.contacts import with_any_attribute
 from services.customers.persistence.customers import customer_ids
 from services.customers.persistence.documents import first_documents, lock_customers
+from services.customers.persistence.lists import attributes_of, keep_attributes
 from services.customers.persistence.register import (
     fetch_settings,
-    known_attributes,
     set_setting,
     setting_version,
 )
@@ -84,11 +86,19 @@ async def change_setting(
 async def _refuse_number(
     name: str, value: int, settings: Mapping[str, int | None], uow: UnitOfWork
 ) -> None:
-    if value not in await known_attributes(uow.connection):
+    await keep_attributes(uow.connection, CONTACT_ATTRIBUTE)
+    attribute = (await attributes_of(uow.connection, CONTACT_ATTRIBUTE)).get(value)
+    if attribute is None:
         raise InvalidField(
             "value",
             f"there is no contact attribute {value}",
             "Create the attribute first: POST /v1/contact-attributes.",
+        )
+    if attribute.archived or attribute.value_type != TICK:
+        raise InvalidField(
+            "value",
+            f"{attribute.title!r} is archived, or more than a tick",
+            "Choose a live attribute of type tick.",
         )
     for other in CHANNEL_OF:
         if other != name and name in CHANNEL_OF and settings.get(other) == value:

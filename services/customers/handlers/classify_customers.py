@@ -1,12 +1,22 @@
 """Give customers values of the classification lists; statuses end and reopen relationships."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.engine import Row
 
+from services.customers.domain.attribute_values import (
+    Asked,
+    Attribute,
+    Holding,
+    Names,
+    Value,
+    checked,
+    settled,
+)
 from services.customers.domain.classification import (
     Held,
     Outcome,
@@ -16,11 +26,12 @@ from services.customers.domain.classification import (
 )
 from services.customers.domain.events import RelationshipEnded
 from services.customers.domain.lists import (
+    CUSTOMER_ATTRIBUTE,
+    CUSTOMER_ATTRIBUTE_CHOICE,
     CUSTOMER_STATUS,
     END_REASON,
     HEADCOUNT_CLASS,
     LISTS,
-    TRACKING_VALUE,
     Band,
 )
 from services.customers.handlers.tell_records import tell_customers
@@ -38,6 +49,14 @@ Kept = Mapping[tuple[str, int], Row[Any]]
 
 NOTHING: Wanted = {}
 
+Values = Mapping[int, Value | None]
+"""Values of customer attributes by number; None takes attribute and value away."""
+
+NO_VALUES: Values = {}
+
+ATTRIBUTES, CHOICES = CUSTOMER_ATTRIBUTE, CUSTOMER_ATTRIBUTE_CHOICE
+NAMES = Names(f"classifications.{ATTRIBUTES}", f"classifications.{CHOICES}")
+
 
 async def classify_customers(
     customer_ids: Collection[UUID],
@@ -47,12 +66,15 @@ async def classify_customers(
     day: date,
     add: Wanted = NOTHING,
     remove: Wanted = NOTHING,
+    values: Values = NO_VALUES,
     rehearse: bool = False,
     holding: int | None = None,
 ) -> dict[UUID, bool]:
     """
     Let these customers hold the wanted values, and those to add, and no longer those to remove.
 
+    `values` are those of customer attributes by number, each giving its attribute; None takes both
+    away (LS-A11).
     Returns for whom that is a change, and whether he is deleted; a rehearsal changes nobody. `day`
     is when the relationship of those ends who turn to an ended status. With `holding`, only those
     are changed who still hold that key.
@@ -62,44 +84,58 @@ async def classify_customers(
         raise InvalidField(
             f"add.{twice[0]}"[:100], "the list is put as well", "Put all its values."
         )
-    kept = await keep_values((wanted, add, remove), uow)
+    kept = await keep_values((wanted, add, remove, naming(values)), uow)
     chosen = _chosen(wanted, kept)
     added = _chosen(add, kept)
     removed = _chosen(remove, kept, complete=False)
-    if CUSTOMER_STATUS in remove and CUSTOMER_STATUS not in {*wanted, *add}:
-        raise InvalidField(
-            f"remove.{CUSTOMER_STATUS}",
-            "every customer has a status (VF-02)",
-            "Say which status takes its place, under `put`.",
-        )
+    for name in remove:
+        if LISTS[name].compulsory and name not in {*wanted, *add}:
+            raise InvalidField(
+                f"remove.{name}",
+                f"every customer has a {name} (VF-02)",
+                "Say which one takes its place, under `put`.",
+            )
     present = await lock_customers(uow.connection, customer_ids)
-    rules = await store.values_in(uow.connection, {*wanted, *add, CUSTOMER_STATUS, END_REASON})
-    values = [value for held in (*chosen.values(), *added.values()) for value in held]
+    asked = _asked(chosen, added, removed, values)
+    attributes = {} if asked.is_empty else await store.attributes_of(uow.connection, ATTRIBUTES)
+    asked = checked(asked, attributes, NAMES)
+    given = [value for held in (*chosen.values(), *added.values()) for value in held]
+    archived = [value for value in given if value.list_name != ATTRIBUTES]
+    for held in (chosen, added, removed):
+        held.pop(ATTRIBUTES, None)
+        held.pop(CHOICES, None)
+    rules = await store.values_in(uow.connection, {*chosen, *added, CUSTOMER_STATUS, END_REASON})
+    keys = {value.key for held in (*chosen.values(), *added.values()) for value in held}
     replaced = {value.key for held in removed.values() for value in held}
-    replaced |= {row.key for row in rules if row.list in wanted or _gives_way(row, added)}
+    replaced |= {row.key for row in rules if row.list in chosen or _gives_way(row, added)}
     ended = {row.key for row in rules if row.list == CUSTOMER_STATUS and row.facts["ended"]}
     reasons = {row.key for row in rules if row.list == END_REASON}
     outcomes: dict[UUID, Outcome] = {}
     for customer_id, row in present.items():
-        held_keys = set(row.classifications)
+        held_keys = frozenset(row.classifications)
         if holding is not None and holding not in held_keys:
             continue
-        refuse_archived(values, held_keys)
+        refuse_archived(archived, held_keys)
         outcome = reclassified(
             held_keys,
             row.ended_on,
             replaced=replaced,
-            given={value.key for value in values},
+            given=keys,
             ended_statuses=ended,
             end_reasons=reasons,
             day=day,
         )
-        if outcome.keys != held_keys or outcome.ended_on != row.ended_on:
+        before = {int(number): value for number, value in row.attribute_values.items()}
+        outcome = _with_attributes(outcome, before, asked, attributes)
+        if outcome != replace(outcome, keys=held_keys, ended_on=row.ended_on, values=before):
             outcomes[customer_id] = outcome
     if outcomes and not rehearse:
         await set_classifications(
             uow.connection,
-            {one: (outcome.keys, outcome.ended_on) for one, outcome in outcomes.items()},
+            {
+                one: (outcome.keys, outcome.ended_on, outcome.values)
+                for one, outcome in outcomes.items()
+            },
             now=uow.now,
         )
         reasons_given = [*chosen.get(END_REASON, ()), *added.get(END_REASON, ())]
@@ -108,13 +144,64 @@ async def classify_customers(
 
 
 def _gives_way(row: Row[Any], added: Mapping[str, Sequence[Held]]) -> bool:
-    """Tell whether a value gives way to an added one: of the same list, or tracking object."""
+    """Tell whether a value gives way to an added one of its list, or inside the same value."""
     values = added.get(row.list, ())
     if not values:
         return False
     if not LISTS[row.list].several:
         return True
-    return row.list == TRACKING_VALUE and row.parent in {value.parent for value in values}
+    return LISTS[row.list].one_inside and row.parent in {value.parent for value in values}
+
+
+def _asked(
+    chosen: Mapping[str, Sequence[Held]],
+    added: Mapping[str, Sequence[Held]],
+    removed: Mapping[str, Sequence[Held]],
+    values: Values,
+) -> Asked:
+    def numbers(held: Mapping[str, Sequence[Held]]) -> frozenset[int]:
+        return frozenset(value.number for value in held.get(ATTRIBUTES, ()))
+
+    def keys(held: Mapping[str, Sequence[Held]]) -> frozenset[int]:
+        return frozenset(value.key for value in held.get(CHOICES, ()))
+
+    return Asked(
+        put=numbers(chosen) if ATTRIBUTES in chosen else None,
+        added=numbers(added),
+        removed=numbers(removed),
+        put_choices=keys(chosen) if CHOICES in chosen else None,
+        added_choices=keys(added),
+        removed_choices=keys(removed),
+        values=values,
+    )
+
+
+def _with_attributes(
+    outcome: Outcome,
+    values: Mapping[int, Value],
+    asked: Asked,
+    attributes: Mapping[int, Attribute],
+) -> Outcome:
+    """Return the outcome with attributes, choices and values as asked, always by the law."""
+    if asked.is_empty:
+        return replace(outcome, values=values)
+    own = {one.key: number for number, one in attributes.items()}
+    choices = frozenset().union(*(one.choices for one in attributes.values()))
+    before = Holding(
+        frozenset(own[key] for key in outcome.keys if key in own), outcome.keys & choices, values
+    )
+    after = settled(before, asked, attributes, NAMES)
+    held = {attributes[number].key for number in after.attributes}
+    return replace(
+        outcome,
+        keys=(outcome.keys - own.keys() - choices) | held | after.choices,
+        values=after.values,
+    )
+
+
+def naming(values: Values) -> Wanted:
+    """Return the attributes that have these values, as values of a list to keep."""
+    return {ATTRIBUTES: tuple(values)} if values else NOTHING
 
 
 async def headcount_class(headcount: int, uow: UnitOfWork) -> list[int]:
@@ -154,7 +241,10 @@ async def keep_values(given: Iterable[Wanted], uow: UnitOfWork) -> Kept:
         if name in LISTS
         for number in numbers
     }
-    return await store.find_values(uow.connection, pairs)
+    rows = await store.find_values(uow.connection, pairs)
+    if {name for name, _ in pairs} & {ATTRIBUTES, CHOICES}:
+        await store.keep_attributes(uow.connection, ATTRIBUTES)
+    return rows
 
 
 def _chosen(wanted: Wanted, rows: Kept, *, complete: bool = True) -> dict[str, list[Held]]:

@@ -4,41 +4,47 @@ A value that live records hold is refused with their count and the first of them
 to another value. A value that only deleted records hold is archived, so that they can be restored.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.engine import Row
 
+from services.customers.domain.attribute_values import value_type_of
 from services.customers.domain.bans import CHANNEL_OF, bans_of
 from services.customers.domain.events import ListValueRemoved
-from services.customers.domain.lists import LISTS, MAX_DEPTH, TRACKING_VALUE, ListDefinition
+from services.customers.domain.lists import ATTRIBUTES_OF, LISTS, MAX_DEPTH, ListDefinition
 from services.customers.handlers.change_bans import tell_contact_bans
 from services.customers.handlers.save_list_value import (
     DefaultNeeded,
     TitleTaken,
     ValueNotFound,
     held_value,
-    refuse_second,
     tell_values,
 )
 from services.customers.handlers.tell_records import tell_contacts, tell_customers
+from services.customers.handlers.value_use import (
+    Settings,
+    held_settings,
+    refuse_home,
+    refuse_live,
+    refuse_named,
+    refuse_second,
+)
 from services.customers.persistence import lists as store
-from services.customers.persistence.lists import CONTACT_ATTRIBUTES, CUSTOMERS, Holder
-from services.customers.persistence.register import fetch_settings
-from shared.chassis.errors import InvalidField, Kind, Refusal
+from services.customers.persistence.holders import (
+    CONTACT_ATTRIBUTES,
+    CUSTOMERS,
+    Holder,
+    holders_of,
+    move_holders,
+    usage,
+)
+from shared.chassis.errors import InvalidField
 from shared.chassis.unit_of_work import UnitOfWork
 
 CHUNK = 2000
-
-
-class ValueInUse(Refusal):
-    """Records, other values or settings still use the value."""
-
-    kind = Kind.CONFLICT
-    slug = "list_value_in_use"
-    remedy = "Move its holders with ?move_to=NUMBER, or archive the value."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +62,9 @@ async def delete_value(
     """Delete a value, or archive it where deleted records hold it; with `move_to`, merge it."""
     definition = LISTS[name]
     await store.hold_list(uow.connection, name)
-    settings: dict[str, int | None] = {}
-    if CONTACT_ATTRIBUTES in store.holders_of(definition):
-        # Whoever changes a setting holds it before the attribute that it is to name.
-        settings = await fetch_settings(uow.connection, lock=True)
+    settings = await held_settings(definition, uow)
     row = await held_value(name, number, uow, expected=expected)
-    _refuse_by_settings(row, settings)
+    refuse_named(row, settings)
     if row.facts.get("default"):
         raise DefaultNeeded(f"{row.title!r} is the default.")
     if move_to is None:
@@ -84,14 +87,21 @@ async def _refuse_heir(
     if target.archived_at is not None:
         raise InvalidField("move_to", f"{target.title!r} is archived", "Choose a live value.")
     if row.facts.get("ended") != target.facts.get("ended"):
-        for holder in store.holders_of(definition):
-            used = await store.usage(uow.connection, row, holder)
+        for holder in holders_of(definition):
+            used = await usage(uow.connection, row, holder)
             if used.live or used.deleted:
                 raise InvalidField(
                     "move_to",
                     "only one of the two means that the relationship has ended",
                     "Move the customers first, which dates the end: POST /v1/customer-moves.",
                 )
+    if value_type_of(row.facts) != value_type_of(target.facts):
+        raise InvalidField(
+            "move_to",
+            f"{target.title!r} is of type {value_type_of(target.facts)}, "
+            f"{row.title!r} of type {value_type_of(row.facts)}",
+            "Choose an attribute of the same type.",
+        )
     if target.facts.get("scope", "both") not in ("both", row.facts.get("scope")):
         raise InvalidField(
             "move_to",
@@ -111,35 +121,24 @@ async def _refuse_heir(
         raise TitleTaken(
             f"move_to: both have a value {twin!r} inside. Merge or rename those first."
         )
-    if definition.name == TRACKING_VALUE and row.parent != target.parent:
-        await refuse_second({row.key}, target.parent, uow, besides={target.key})
-    if definition.name == LISTS[TRACKING_VALUE].inside:
-        values = await store.values_in(uow.connection, [TRACKING_VALUE])
-        inside = {one.key for one in values if one.parent == row.key}
-        await refuse_second(inside, target.key, uow)
+    if definition.one_inside and row.parent != target.parent:
+        if definition.name in ATTRIBUTES_OF:
+            raise InvalidField(
+                "move_to",
+                f"{target.title!r} belongs to another attribute",
+                "Choose one of the same attribute.",
+            )
+        await refuse_second(definition.name, {row.key}, target.parent, uow, besides={target.key})
+    for one in LISTS.values():
+        if one.one_inside and one.inside == definition.name:
+            values = await store.values_in(uow.connection, [one.name])
+            inside = {value.key for value in values if value.parent == row.key}
+            await refuse_second(one.name, inside, target.key, uow)
 
 
 async def _delete(definition: ListDefinition, row: Row[Any], uow: UnitOfWork) -> Deletion:
-    deleted_hold_it = False
-    for holder in store.holders_of(definition):
-        used = await store.usage(uow.connection, row, holder)
-        if used.live:
-            raise ValueInUse(
-                f"{row.title!r} is held by {used.live} {holder.table}s.",
-                facts={
-                    "held_by": holder.table,
-                    "count": used.live,
-                    "blockers": [str(one) for one in used.first],
-                },
-            )
-        deleted_hold_it = deleted_hold_it or used.deleted > 0
-    inside = await store.values_inside(uow.connection, row.key)
-    if inside:
-        raise ValueInUse(
-            f"{row.title!r} has {len(inside)} values below or inside it.",
-            remedy="Move them, or delete them first.",
-            facts={"count": len(inside), "blockers": inside[:10]},
-        )
+    deleted_hold_it = await refuse_live(definition, row, uow)
+    await refuse_home(row, uow)
     if deleted_hold_it:
         await store.archive_value(uow.connection, row.key, now=uow.now)
         await tell_values([row.key], uow)
@@ -152,12 +151,12 @@ async def _merge(
     definition: ListDefinition,
     row: Row[Any],
     target: Row[Any],
-    settings: Mapping[str, int | None],
+    settings: Settings,
     uow: UnitOfWork,
 ) -> Deletion:
     moved = {
-        holder: await store.move_holders(uow.connection, holder, row, target, now=uow.now)
-        for holder in store.holders_of(definition)
+        holder: await move_holders(uow.connection, holder, row, target, now=uow.now)
+        for holder in holders_of(definition)
     }
     for holder, ids in moved.items():
         for begin in range(0, len(ids), CHUNK):
@@ -174,7 +173,7 @@ async def _tell(
     holder: Holder,
     ids: Sequence[UUID],
     target: Row[Any],
-    settings: Mapping[str, int | None],
+    settings: Settings,
     uow: UnitOfWork,
 ) -> None:
     if holder is CUSTOMERS:
@@ -193,13 +192,3 @@ async def _remove(row: Row[Any], heir: int | None, uow: UnitOfWork) -> None:
     await store.delete_value(uow.connection, row.key, now=uow.now)
     await tell_values(changed, uow)
     uow.record(ListValueRemoved(row.list, row.value_id, row.version + 1, row.number, row.title))
-
-
-def _refuse_by_settings(row: Row[Any], settings: Mapping[str, int | None]) -> None:
-    naming = sorted(name for name, value in settings.items() if value == row.number)
-    if naming:
-        raise ValueInUse(
-            f"{row.title!r} is named by the settings {', '.join(naming)}.",
-            remedy="Give those settings another number first.",
-            facts={"blockers": naming},
-        )

@@ -2,11 +2,9 @@
 
 from sqlalchemy import text
 
-from services.customers.domain.lists import CUSTOMER_STATUS
 from services.customers.domain.profiles import DEFAULTS
 from services.customers.domain.settings import NAMES, ON, SWITCHES
 from services.customers.handlers.apply_profile import fill_empty_lists
-from services.customers.persistence.lists import default_key
 from services.customers.persistence.profiles import load_profiles
 from shared.chassis.unit_of_work import UnitOfWork
 
@@ -19,10 +17,6 @@ async def install_defaults(uow: UnitOfWork) -> None:
         {"names": list(NAMES), "values": [ON if name in SWITCHES else None for name in NAMES]},
     )
     await fill_empty_lists(load_profiles()[DEFAULTS], uow)
-    status = await default_key(uow.connection, CUSTOMER_STATUS)
-    await uow.connection.execute(
-        _GIVE_STATUS, {"status": status, "list": CUSTOMER_STATUS, "now": uow.now}
-    )
 
 
 _COUNTER = text("INSERT INTO consent_counter (id, seq) VALUES (1, 0) ON CONFLICT DO NOTHING")
@@ -32,12 +26,5 @@ _SETTINGS = text(
     SELECT name, value FROM unnest(CAST(:names AS text[]), CAST(:values AS int[]))
          AS installed (name, value)
     ON CONFLICT DO NOTHING
-    """
-)
-_GIVE_STATUS = text(
-    """
-    UPDATE customer SET classifications = classifications || CAST(:status AS int),
-                        updated_at = :now
-    WHERE NOT classifications && ARRAY(SELECT key FROM list_value WHERE list = :list)
     """
 )

@@ -10,12 +10,13 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.engine import Row
 
 from services.customers.domain.bans import bans_of
 from services.customers.domain.business_ids import normal_business_id
-from services.customers.domain.contact_data import normal_email, normal_phone
+from services.customers.domain.contact_data import Place, normal_email, normal_phone
 from services.customers.handlers.change_bans import change_attributes, tell_contact_bans
-from services.customers.handlers.save_customer import keys_of
+from services.customers.handlers.save_customer import default_prefix, keys_of
 from services.customers.handlers.tell_records import tell_contacts, tell_customers
 from services.customers.persistence import contacts as contact_store
 from services.customers.persistence import customers as store
@@ -48,7 +49,7 @@ def on_customer_saved(
             key = (message.source, message.data.erp_ref)
             if key not in newest or _rank(message) >= _rank(newest[key]):
                 newest[key] = message
-        customers = await _save_customers(batch, newest, uow, countries)
+        customers = await _save_customers(batch, newest, uow, region, countries)
         saved = [(newest[key], one) for key, one in customers.items()]
         await _save_contacts(saved, _bans_set(batch, customers), uow, region)
 
@@ -63,6 +64,7 @@ async def _save_customers(
     batch: Batch[Any],
     newest: dict[tuple[str, str], Saved],
     uow: UnitOfWork,
+    region: str,
     countries: Collection[str],
 ) -> dict[tuple[str, str], UUID]:
     """Create and change customers; return those that the events were news about."""
@@ -107,9 +109,9 @@ async def _save_customers(
             "name": message.data.name,
             "business_id": _business_id(message, countries),
             "email": normal_email(message.data.email) if message.data.email else None,
-            # Not the ERP's to tell: they stay as they are.
-            "phone": before.phone if before else None,
+            # Not the ERP's to tell: it stays as it is.
             "headcount": before.headcount if before else None,
+            **_reached(message.data, before, region),
         }
         ids[key] = row["customer_id"]
         (changed if present[key] else fresh).append(row)
@@ -119,6 +121,7 @@ async def _save_customers(
             await store.next_numbers(
                 uow.connection,
                 sum(not row["number"] for row in fresh),
+                prefix=await default_prefix(uow),
                 besides={row["number"] for row in fresh if row["number"]},
             )
         )
@@ -156,6 +159,17 @@ async def _merged(
         if heir is not None:
             found[key] = heir
     return found
+
+
+def _reached(told: erp.CustomerSaved, before: Row[Any] | None, region: str) -> dict[str, Any]:
+    """Return phone and address as told; what an ERP does not tell of at all stays as it is."""
+    names = ("street", "postal_code", "city", "country")
+    row = {name: getattr(before, name, None) for name in ("phone", *names)}
+    if told.address is not None:
+        row |= {name: getattr(told.address, name) or None for name in names}
+    if told.phone is not None:
+        row["phone"] = normal_phone(told.phone, region=row["country"] or region)
+    return row
 
 
 async def _remember_versions(
@@ -268,12 +282,12 @@ async def _save_contacts(
         uow.connection, [rows[key] for key in told if key not in fresh], now=uow.now
     )
     places = {
-        (ids[message.source, contact.contact_ref], customer_id, None)
+        (ids[message.source, contact.contact_ref], customer_id)
         for message, customer_id in saved
         for contact in message.data.contacts
     }
     placed = await contact_store.place_contacts(
-        uow.connection, sorted(places, key=lambda one: one[:2])
+        uow.connection, [(one, Place(customer_id)) for one, customer_id in sorted(places)]
     )
     settings = await fetch_settings(uow.connection, lock=True)
     attributes: dict[UUID, tuple[set[int], set[int]]] = {}

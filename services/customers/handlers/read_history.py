@@ -10,9 +10,14 @@ from uuid import UUID
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.customers.domain.attribute_values import Value
 from services.customers.domain.eligibility import Eligibility, Purpose, Status, eligibility
 from services.customers.domain.history import StatusChange, StatusPeriod, status_in, status_periods
-from services.customers.domain.lists import CUSTOMER_STATUS
+from services.customers.domain.lists import (
+    CONTACT_ATTRIBUTE,
+    CUSTOMER_ATTRIBUTE,
+    CUSTOMER_STATUS,
+)
 from services.customers.handlers.live import live_customer
 from services.customers.persistence import history as store
 from services.customers.persistence.customers import fetch_customers
@@ -22,7 +27,8 @@ MOST_CHANGES = 1000
 
 # Columns that hold values of lists, and what they are called outside.
 _KEYS = {"classifications", "members", "parent"}
-_NUMBERS = {"attributes"}
+_NUMBERS = {"attributes", "attribute_values"}
+_ATTRIBUTES = {"customer": CUSTOMER_ATTRIBUTE, "contact": CONTACT_ATTRIBUTE}
 _CALLED = {"position": "order"}
 # How the database calls what of a record stands in rows of its own, and what it was created by.
 _PLACE, _REFERENCE, _CREATED = "place:", "reference:", "created"
@@ -38,10 +44,17 @@ class ValueName:
 
 
 @dataclass(frozen=True, slots=True)
+class AttributeValue(ValueName):
+    """An attribute by what people know it as, with the value that is held of it."""
+
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
 class FieldChange:
     """
-    One field before and after; values of lists are `ValueName`s. A `place` names its customer, a
-    `reference` its source; null is where there was or is none.
+    One field before and after; values of lists and attributes are `ValueName`s. A `place` names
+    its customer, a `reference` its source; null is where there was or is none.
     """
 
     field: str
@@ -85,7 +98,9 @@ async def read_history(
     rows = await store.changes_of(connection, record, record_id, before=before, limit=limit)
     names = _Names(
         keys=await store.named_keys(connection, _mentioned(rows, _KEYS)),
-        numbers=await store.named_attributes(connection, _mentioned(rows, _NUMBERS)),
+        numbers=await store.named_attributes(
+            connection, _ATTRIBUTES.get(record, ""), _mentioned(rows, _NUMBERS)
+        ),
         customers=await store.named_customers(connection, _places(rows)),
     )
     entries = [_entry(row, names) for row in rows]
@@ -117,6 +132,8 @@ def _mentioned(rows: Any, fields: set[str]) -> set[int]:
 
 
 def _references(held: Any) -> list[int]:
+    if isinstance(held, dict):
+        return [int(number) for number in held]
     return held if isinstance(held, list) else [] if held is None else [held]
 
 
@@ -154,12 +171,13 @@ def _place(held: dict[str, Any] | None, customer: Row[Any]) -> dict[str, Any] | 
 
 
 def _named(held: Any, names: Mapping[int, Row[Any]]) -> Any:
-    found = [
-        ValueName(row.list, row.number, row.title)
-        for reference in _references(held)
-        if (row := names.get(reference)) is not None
-    ]
-    if isinstance(held, list):
+    rows = [names[one] for one in _references(held) if one in names]
+    found: list[ValueName] = [ValueName(row.list, row.number, row.title) for row in rows]
+    if isinstance(held, dict):
+        found = [
+            AttributeValue(row.list, row.number, row.title, held[str(row.number)]) for row in rows
+        ]
+    if isinstance(held, list | dict):
         return sorted(found, key=lambda one: (one.list, one.number))
     return found[0] if found else None
 

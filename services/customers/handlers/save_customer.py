@@ -12,15 +12,17 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from services.customers.domain.business_ids import checked_business_id
-from services.customers.domain.contact_data import checked_email, checked_phone
+from services.customers.domain.contact_data import PostalAddress, checked_email, checked_phone
 from services.customers.domain.lists import CUSTOMER_KIND, HEADCOUNT_CLASS
 from services.customers.domain.relationship import MANUAL, Relationship
 from services.customers.domain.settings import start_rule
 from services.customers.handlers.classify_customers import (
+    Values,
     Wanted,
     classify_customers,
     headcount_class,
     keep_values,
+    naming,
 )
 from services.customers.handlers.live import locked_customer
 from services.customers.handlers.on_document_posted import waiting_key
@@ -31,7 +33,7 @@ from services.customers.handlers.start_relationships import (
 from services.customers.handlers.tell_records import tell_customers
 from services.customers.persistence import customers as store
 from services.customers.persistence.documents import first_documents
-from services.customers.persistence.lists import find_values
+from services.customers.persistence.lists import default_values, find_values
 from services.customers.persistence.register import fetch_settings
 from services.customers.persistence.rows import relationship_of
 from shared.chassis.errors import Kind, Refusal
@@ -60,7 +62,9 @@ class SaveCustomer:
     references: tuple[tuple[str, str], ...] = ()
     # Lists left out stay as they are.
     classifications: Wanted = field(default_factory=dict)
+    attribute_values: Values = field(default_factory=dict)
     ended_on: date | None = None
+    address: PostalAddress = field(default_factory=PostalAddress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,7 @@ async def change_customer(
     customer_id: UUID, command: SaveCustomer, uow: UnitOfWork, here: Here, *, expected: int
 ) -> None:
     """Replace a customer's fields if it is still at the expected version."""
-    await keep_values([await _wanted(command, uow)], uow)
+    await keep_values([await _wanted(command, uow), naming(command.attribute_values)], uow)
     present = await locked_customer(customer_id, expected, uow)
     row = _row(customer_id, command, here, known_id=present.business_id)
     await _refuse_taken(uow, customer_id, number=None, business_id=row["business_id"])
@@ -113,14 +117,20 @@ async def change_customer(
 
 
 async def next_number(wanted: Wanted, uow: UnitOfWork) -> str:
-    """Return a number from the series of the customer's kind, or from the common one (LS-09)."""
-    kinds = [(CUSTOMER_KIND, number) for number in wanted.get(CUSTOMER_KIND, ())]
-    prefixes = [
-        kind.facts["prefix"] for kind in (await find_values(uow.connection, kinds)).values()
-    ]
-    prefix = next(filter(None, prefixes), "")
+    """Return a number from the series of the customer's kind, else of the default one (LS-09)."""
+    stated = [(CUSTOMER_KIND, number) for number in wanted.get(CUSTOMER_KIND, ())]
+    kinds = (await find_values(uow.connection, stated)).values()
+    prefix = next((str(kind.facts["prefix"] or "") for kind in kinds), None)
+    if prefix is None:
+        prefix = await default_prefix(uow)
     (number,) = await store.next_numbers(uow.connection, 1, prefix=prefix)
     return number
+
+
+async def default_prefix(uow: UnitOfWork) -> str:
+    """Return what numbers begin with of customers whose kind nobody has said."""
+    defaults = await default_values(uow.connection, [CUSTOMER_KIND])
+    return next((str(kind.facts.get("prefix") or "") for kind in defaults.values()), "")
 
 
 def _row(
@@ -138,6 +148,10 @@ def _row(
         "email": checked_email("email", command.email),
         "phone": checked_phone("phone", command.phone, region=here.region),
         "headcount": command.headcount,
+        "street": command.address.street,
+        "postal_code": command.address.postal_code,
+        "city": command.address.city,
+        "country": command.address.country,
     }
 
 
@@ -146,7 +160,12 @@ async def _classify_and_tell(
 ) -> None:
     wanted = await _wanted(command, uow)
     day = command.ended_on or uow.now.astimezone(here.zone).date()
-    changed = await classify_customers([customer_id], wanted, uow, day=day) if wanted else []
+    values = command.attribute_values
+    changed = (
+        await classify_customers([customer_id], wanted, uow, day=day, values=values)
+        if wanted or values
+        else []
+    )
     if not changed:
         await tell_customers([customer_id], uow)
 

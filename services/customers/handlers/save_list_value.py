@@ -1,23 +1,32 @@
 """Create and change the values of the classification lists."""
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 from sqlalchemy.engine import Row
 
+from services.customers.domain.attribute_values import LIST, TICK, value_type_of
 from services.customers.domain.lists import (
-    CUSTOMER_STATUS,
+    ATTRIBUTES_OF,
+    CHOICES_OF,
     HEADCOUNT_CLASS,
     LISTS,
     MAX_DEPTH,
-    TRACKING_VALUE,
     Band,
     FactValue,
     ListDefinition,
     checked_facts,
     refuse_overlap,
+)
+from services.customers.handlers.narrow_scope import narrow_scope
+from services.customers.handlers.value_use import (
+    held_settings,
+    refuse_held,
+    refuse_home,
+    refuse_named,
+    refuse_second,
 )
 from services.customers.persistence import lists as store
 from services.customers.persistence.customers import open_number_series
@@ -61,16 +70,6 @@ class DefaultNeeded(Refusal):
     remedy = "Make another value the default first."
 
 
-class SecondValue(Refusal):
-    """Customers would hold two values of one tracking object."""
-
-    kind = Kind.CONFLICT
-    slug = "second_value_of_tracking_object"
-    remedy = (
-        "Take one of the two values away from those customers first: POST /v1/customer-changes."
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class SaveListValue:
     """What a person says about a value; `parent` and `members` are numbers."""
@@ -98,7 +97,7 @@ async def create_value(name: str, command: SaveListValue, uow: UnitOfWork) -> in
     row = await _checked(definition, command, None, values, uow)
     (key,) = await store.next_keys(uow.connection, 1)
     row |= {"key": key, "list": name, "number": number, "value_id": new_id()}
-    if definition.name == CUSTOMER_STATUS and not any(one.facts["default"] for one in values):
+    if definition.compulsory and not any(one.facts.get("default") for one in values):
         row["facts"]["default"] = True
     await _one_default(definition, row["facts"], uow)
     await open_series([row["facts"]], uow)
@@ -123,18 +122,33 @@ async def open_series(facts: Iterable[Mapping[str, FactValue]], uow: UnitOfWork)
 
 
 async def change_value(
-    name: str, number: int, command: SaveListValue, uow: UnitOfWork, *, expected: int
+    name: str,
+    number: int,
+    command: SaveListValue,
+    uow: UnitOfWork,
+    *,
+    expected: int,
+    force: bool = False,
 ) -> None:
-    """Replace what a value says if it is still at the expected version; archive or revive it."""
+    """
+    Replace what a value says if it is still at the expected version; archive or revive it.
+
+    With `force`, a narrower scope takes the value away from those whom it leaves out (TS-A10).
+    """
     definition = LISTS[name]
     await store.hold_list(uow.connection, name)
+    settings = await held_settings(definition, uow)
     # Before the value itself: whoever deletes them holds them, and then changes what names them.
     await store.find_values(uow.connection, _named_by(definition, command))
     present = await held_value(name, number, uow, expected=expected)
     values = await store.list_values(uow.connection, name)
     row = await _checked(definition, command, present, values, uow)
-    if name == TRACKING_VALUE and row["parent"] != present.parent:
-        await refuse_second({present.key}, row["parent"], uow)
+    await _refuse_other_home(definition, present, row["parent"], uow)
+    await _refuse_other_type(definition, present, row["facts"], uow)
+    if command.archived or value_type_of(row["facts"]) != TICK:
+        refuse_named(present, settings)
+    if "scope" in row["facts"]:
+        await narrow_scope(definition, present, row["facts"]["scope"], uow, force=force)
     row["archived"] = command.archived
     if present.facts.get("default") and (command.archived or not row["facts"]["default"]):
         raise DefaultNeeded(f"{present.title!r} is the default.")
@@ -145,6 +159,35 @@ async def change_value(
     await open_series([row["facts"]], uow)
     await store.update_value(uow.connection, present.key, row, now=uow.now)
     await tell_values([present.key], uow)
+
+
+async def _refuse_other_home(
+    definition: ListDefinition, present: Row[Any], home: int | None, uow: UnitOfWork
+) -> None:
+    """Refuse to put a value somewhere else where its holders would break a rule of the list."""
+    if not definition.one_inside or home == present.parent:
+        return
+    if definition.name in ATTRIBUTES_OF:
+        await refuse_held(
+            definition, present, uow, remedy="Leave it in its attribute, or create another choice."
+        )
+    else:
+        await refuse_second(definition.name, {present.key}, home, uow)
+
+
+async def _refuse_other_type(
+    definition: ListDefinition,
+    present: Row[Any],
+    facts: Mapping[str, FactValue],
+    uow: UnitOfWork,
+) -> None:
+    """Refuse another type for an attribute that anybody holds, or that has choices (LS-A11)."""
+    if value_type_of(facts) == value_type_of(present.facts):
+        return
+    remedy = "Leave `value_type` as it is, or take the attribute away from its holders first."
+    await refuse_held(definition, present, uow, remedy=remedy)
+    if definition.name in CHOICES_OF:
+        await refuse_home(present, uow)
 
 
 def _named_by(definition: ListDefinition, command: SaveListValue) -> list[tuple[str, int]]:
@@ -169,21 +212,6 @@ async def tell_values(keys: Iterable[int], uow: UnitOfWork) -> None:
     """Record values of lists as they now stand."""
     rows = await store.values_of(uow.connection, list(keys))
     uow.record_all(value_saved(row) for row in rows.values())
-
-
-async def refuse_second(
-    moved: Set[int],
-    tracking_object: int | None,
-    uow: UnitOfWork,
-    *,
-    besides: Set[int] = frozenset(),
-) -> None:
-    """Refuse to bring tracking values into an object of which their holders hold another value."""
-    values = await store.values_in(uow.connection, [TRACKING_VALUE])
-    present = {one.key for one in values if one.parent == tracking_object} - moved - besides
-    count = await store.count_holding_both(uow.connection, moved, present)
-    if count:
-        raise SecondValue(f"{count} customers hold a value of each.", facts={"count": count})
 
 
 async def _one_default(
@@ -234,6 +262,10 @@ async def _parent(
     uow: UnitOfWork,
 ) -> int | None:
     if command.parent is None:
+        if definition.name in ATTRIBUTES_OF:
+            raise InvalidField(
+                "parent", "a choice belongs to an attribute", "Name an attribute of type list."
+            )
         return None
     home = definition.home
     if home is None:
@@ -246,6 +278,12 @@ async def _parent(
             f"Create it first: POST /v1/{LISTS[home].path}.",
         )
     (row,) = found.values()
+    if definition.name in ATTRIBUTES_OF and value_type_of(row.facts) != LIST:
+        raise InvalidField(
+            "parent",
+            f"{row.title!r} is of type {value_type_of(row.facts)} and has no choices",
+            "Name an attribute of type list.",
+        )
     if definition.tree:
         above = await store.ancestors(uow.connection, row.key)
         if present is not None and present.key in above:

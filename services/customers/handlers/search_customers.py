@@ -9,11 +9,12 @@ from uuid import UUID
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.customers.domain.lists import LISTS, STATUS_GROUP
+from services.customers.domain.attribute_values import VALUED
+from services.customers.domain.lists import CUSTOMER_ATTRIBUTE, LISTS, STATUS_GROUP
 from services.customers.domain.search import COUNTED_AT_MOST, CustomerFilter, Sort
 from services.customers.persistence import search as store
 from services.customers.persistence.customers import fetch_references
-from services.customers.persistence.lists import values_of
+from services.customers.persistence.lists import attributes_of, values_of
 from shared.chassis.errors import InvalidField
 from shared.chassis.spreadsheet import csv_lines
 from shared.chassis.unit_of_work import UnitOfWorkFactory
@@ -26,18 +27,21 @@ After = tuple[Any, UUID]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One page of a search. Counts are exact up to `COUNTED_AT_MOST`."""
+    """One page of a search. Counts are exact up to `COUNTED_AT_MOST`, unless the fragment is so
+    common that only its first hits are counted.
+    """
 
     rows: Sequence[Row[Any]]
     references: Mapping[UUID, list[tuple[str, str]]]
     total: int
     hidden_ended: int
     facets: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    all_counted: bool = True
 
     @property
     def total_is_exact(self) -> bool:
         """Tell whether there are no more than the total says."""
-        return self.total <= COUNTED_AT_MOST
+        return self.all_counted and self.total <= COUNTED_AT_MOST
 
 
 async def search_customers(
@@ -61,6 +65,7 @@ async def search_customers(
         total=await store.count_customers(connection, query),
         hidden_ended=await store.count_hidden(connection, query),
         facets=await store.count_facets(connection, query, facets) if facets else {},
+        all_counted=query.is_countable,
     )
 
 
@@ -81,10 +86,16 @@ async def export_customers(
     lists = [one.name for one in LISTS.values() if one.held_by_customers]
     async with units.engine.connect() as connection:
         query = await store.prepare(connection, wanted)
+        attributes = [
+            str(one.number)
+            for one in (await attributes_of(connection, CUSTOMER_ATTRIBUTE)).values()
+            if one.value_type in VALUED
+        ]
 
     async def stream() -> AsyncIterator[bytes]:
         if format == "csv":
-            yield csv_lines([[*_COLUMNS, *lists]])
+            named = [f"attribute_values.{number}" for number in attributes]
+            yield csv_lines([[*_COLUMNS, *lists, *named]])
         after: After | None = None
         while query is not None:
             async with units.engine.connect() as connection:
@@ -97,7 +108,7 @@ async def export_customers(
                     for value in (await values_of(connection, held)).values()
                 }
             if rows:
-                yield _written(rows, lists, titles, format)
+                yield _written(rows, lists, attributes, titles, format)
             if len(rows) < chunk:
                 return
             after = rows[-1].sort_key, rows[-1].customer_id
@@ -113,6 +124,10 @@ _COLUMNS = (
     "email",
     "phone",
     "headcount",
+    "street",
+    "postal_code",
+    "city",
+    "country",
     "started_on",
     "start_source",
     "ended_on",
@@ -122,6 +137,7 @@ _COLUMNS = (
 def _written(
     rows: Sequence[Row[Any]],
     lists: Sequence[str],
+    attributes: Sequence[str],
     titles: Mapping[tuple[str, int], str],
     format: Format,
 ) -> bytes:
@@ -129,7 +145,10 @@ def _written(
         return "".join(
             json.dumps(
                 {name: getattr(row, name) for name in _COLUMNS}
-                | {"classifications": row.classified or {}},
+                | {
+                    "classifications": row.classified or {},
+                    "attribute_values": row.attribute_values,
+                },
                 ensure_ascii=False,
                 default=str,
             )
@@ -146,6 +165,7 @@ def _written(
                 )
                 for name in lists
             ),
+            *(row.attribute_values.get(number) for number in attributes),
         ]
         for row in rows
     )

@@ -20,6 +20,7 @@ from services.customers.domain.events import (
 from services.customers.domain.lists import END_REASON
 from services.customers.domain.undo import TAKEN
 from services.customers.handlers.change_bans import tell_contact_bans, tell_customer_bans
+from services.customers.handlers.change_many import Report
 from services.customers.handlers.save_customer import keys_of
 from services.customers.handlers.start_relationships import follow_documents
 from services.customers.handlers.tell_records import tell_contacts, tell_customers
@@ -32,7 +33,6 @@ from services.customers.persistence.register import fetch_settings
 from services.customers.persistence.rows import relationship_of
 from services.customers.persistence.undo import Given
 from shared.chassis.errors import Kind, Refusal
-from shared.chassis.ids import new_id
 from shared.chassis.unit_of_work import UnitOfWork
 
 CHUNK = 2000
@@ -100,14 +100,20 @@ class Undone:
     bans_kept: int
 
 
-async def undo_operation(operation_id: UUID, uow: UnitOfWork) -> Undone:
-    """Revert what nobody has changed since, as an operation of its own; tell of the rest."""
-    operation = await store.find_operation(uow.connection, operation_id, lock=True)
+async def check_undo(operation_id: UUID, uow: UnitOfWork, *, lock: bool = False) -> None:
+    """Refuse to undo what is not there or was undone."""
+    operation = await store.find_operation(uow.connection, operation_id, lock=lock)
     if operation is None:
         raise OperationNotFound(f"There is no operation {operation_id}.")
     if operation.undone_by is not None:
         raise OperationUndone(f"Operation {operation.undone_by} has undone it.")
-    undo_id = new_id()
+
+
+async def undo_operation(
+    undo_id: UUID, operation_id: UUID, uow: UnitOfWork, *, report: Report
+) -> Undone:
+    """Revert what nobody has changed since, as an operation of its own; tell of the rest."""
+    await check_undo(operation_id, uow, lock=True)
     await store.belong_to(uow.connection, undo_id)
     settings = await fetch_settings(uow.connection, lock=True)
     bans = [number for name in CHANNEL_OF if (number := settings[name]) is not None]
@@ -121,8 +127,9 @@ async def undo_operation(operation_id: UUID, uow: UnitOfWork) -> Undone:
         record: {one.record_id: one for one in given if one.record == record}
         for record in ("customer", "contact")
     }
-    deleted_customers = await _tell_customers(by_record["customer"], uow)
+    deleted_customers = await _tell_customers(by_record["customer"], uow, report)
     await _tell_contacts(by_record["contact"], settings, uow)
+    report(len(given), len(given))
     live = len(by_record["customer"]) - deleted_customers
     await store.insert_operation(
         uow.connection,
@@ -163,10 +170,12 @@ def _chunks(ids: Collection[UUID]) -> list[Sequence[UUID]]:
     return [every[begin : begin + CHUNK] for begin in range(0, len(every), CHUNK)]
 
 
-async def _tell_customers(given: Mapping[UUID, Given], uow: UnitOfWork) -> int:
+async def _tell_customers(given: Mapping[UUID, Given], uow: UnitOfWork, report: Report) -> int:
     """Tell how these customers stand and what follows from it; return how many are deleted."""
     deleted = 0
-    for ids in _chunks(given):
+    for place, ids in enumerate(_chunks(given)):
+        report(place * CHUNK, len(given))
+        await uow.flush()
         rows = await tell_customers(ids, uow)
         deleted += sum(row.deleted_at is not None for row in rows.values())
         banned = [one for one in ids if given[one].fields.keys() & _CUSTOMER_BANS]
@@ -215,6 +224,7 @@ async def _tell_contacts(
     given: Mapping[UUID, Given], settings: Mapping[str, int | None], uow: UnitOfWork
 ) -> None:
     for ids in _chunks(given):
+        await uow.flush()
         rows = await tell_contacts(ids, uow)
         bans = {
             one: held

@@ -2,13 +2,14 @@
 
 from functools import singledispatch
 
-from services.customers.domain import bans, events, relationship
+from services.customers.domain import bans, contact_data, events, relationship
 from shared.chassis.messages import Publication
 from shared.contracts import customers as told
 from shared.contracts.erp import PostalAddress
 from shared.contracts.wiring import publication
 
 SOURCE = "/suhde/customers"
+NOWHERE = contact_data.PostalAddress()
 
 
 @singledispatch
@@ -19,6 +20,15 @@ def translate(event: object) -> Publication:
 
 def _bans(held: bans.Bans) -> told.Bans:
     return told.Bans(email=held.email, sms=held.sms, post=held.post)
+
+
+def _address(address: contact_data.PostalAddress) -> PostalAddress:
+    return PostalAddress.model_construct(
+        street=address.street,
+        postal_code=address.postal_code,
+        city=address.city,
+        country=address.country,
+    )
 
 
 def _relationship(start: relationship.Relationship) -> told.Relationship:
@@ -47,6 +57,8 @@ def _(event: events.CustomerSaved) -> Publication:
             headcount=event.headcount,
             ended_on=event.ended_on,
             classifications=dict(event.classifications),
+            attribute_values=dict(event.attribute_values),
+            address=None if event.address == NOWHERE else _address(event.address),
         ),
         subject=f"customer/{event.customer_id}",
     )
@@ -54,7 +66,6 @@ def _(event: events.CustomerSaved) -> Publication:
 
 @translate.register
 def _(event: events.ContactSaved) -> Publication:
-    address = event.address
     return publication(
         told.ContactSaved(
             contact_id=event.contact_id,
@@ -65,17 +76,16 @@ def _(event: events.ContactSaved) -> Publication:
                 email=event.email,
                 mobile=event.mobile,
                 phone=event.phone,
-                address=PostalAddress.model_construct(
-                    street=address.street,
-                    postal_code=address.postal_code,
-                    city=address.city,
-                    country=address.country,
-                ),
+                address=_address(event.address),
             ),
             language=event.language,
-            customers=[told.Role(customer_id=one, role=role) for one, role in event.customers],
+            customers=[
+                told.Role(customer_id=one.customer_id, role=one.role, position=one.position or 0)
+                for one in event.customers
+            ],
             attributes=list(event.attributes),
             classifications=dict(event.classifications),
+            attribute_values=dict(event.attribute_values),
         ),
         subject=f"contact/{event.contact_id}",
     )

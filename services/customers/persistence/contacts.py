@@ -1,5 +1,6 @@
 """Statements on contacts, their attributes and their places at customers."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -9,7 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.customers.domain.contact_data import PostalAddress
+from services.customers.domain.attribute_values import Value
+from services.customers.domain.contact_data import Place, PostalAddress
 from services.customers.persistence.documents import MergedMeanwhile
 from services.customers.persistence.lists import classified
 
@@ -27,13 +29,15 @@ FIELDS = (
 )
 _WITH_CUSTOMERS = f"""
     contact.contact_id, contact.version, first_name, last_name, email, mobile, phone, street,
-    postal_code, city, country, language, attributes, classifications,
+    postal_code, city, country, language, attributes, classifications, attribute_values,
     {classified("contact")}, created_at, updated_at, deleted_at, merged_into,
     CASE WHEN merged_into IS NOT NULL THEN contact_survivor(contact.contact_id) END AS survivor,
     (SELECT array_agg(place.customer_id ORDER BY place.customer_id) FROM contact_customer AS place
      WHERE place.contact_id = contact.contact_id) AS customer_ids,
     (SELECT array_agg(place.role ORDER BY place.customer_id) FROM contact_customer AS place
-     WHERE place.contact_id = contact.contact_id) AS roles
+     WHERE place.contact_id = contact.contact_id) AS roles,
+    (SELECT array_agg(place.position ORDER BY place.customer_id) FROM contact_customer AS place
+     WHERE place.contact_id = contact.contact_id) AS positions
 """
 
 
@@ -83,16 +87,17 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
 
 
 async def place_contacts(
-    connection: AsyncConnection, places: Sequence[tuple[UUID, UUID, str | None]]
+    connection: AsyncConnection, places: Sequence[tuple[UUID, Place]]
 ) -> set[UUID]:
-    """Make contacts belong to customers: (contact, customer, role); return whose places changed."""
+    """Make contacts belong to customers; return whose places changed."""
     result = await connection.execute(
         text(
             """
-            INSERT INTO contact_customer (contact_id, customer_id, role)
-            SELECT contact_id, customer_id, role
+            INSERT INTO contact_customer (contact_id, customer_id, role, position)
+            SELECT contact_id, customer_id, role, coalesce(position, 0)
             FROM unnest(CAST(:contacts AS uuid[]), CAST(:customers AS uuid[]),
-                        CAST(:roles AS text[])) AS new (contact_id, customer_id, role)
+                        CAST(:roles AS text[]), CAST(:positions AS int[]))
+                 AS new (contact_id, customer_id, role, position)
             ON CONFLICT (contact_id, customer_id) DO UPDATE SET role = excluded.role
             WHERE excluded.role IS NOT NULL
               AND contact_customer.role IS DISTINCT FROM excluded.role
@@ -100,37 +105,46 @@ async def place_contacts(
             """
         ),
         {
-            "contacts": [contact for contact, _, _ in places],
-            "customers": [customer for _, customer, _ in places],
-            "roles": [role for _, _, role in places],
+            "contacts": [contact for contact, _ in places],
+            "customers": [place.customer_id for _, place in places],
+            "roles": [place.role for _, place in places],
+            "positions": [place.position for _, place in places],
         },
     )
     return set(result.scalars())
 
 
 async def replace_places(
-    connection: AsyncConnection, contact_id: UUID, places: Mapping[UUID, str | None]
+    connection: AsyncConnection, contact_id: UUID, places: Sequence[Place]
 ) -> None:
-    """Let a contact belong to these customers, in these roles, and to no others."""
+    """Let a contact have these places, and no others."""
+    customers = [place.customer_id for place in places]
     await connection.execute(
         text(
             "DELETE FROM contact_customer WHERE contact_id = :id "
             "AND customer_id <> ALL(CAST(:customers AS uuid[]))"
         ),
-        {"id": contact_id, "customers": list(places)},
+        {"id": contact_id, "customers": customers},
     )
     await connection.execute(
         text(
             """
-            INSERT INTO contact_customer (contact_id, customer_id, role)
-            SELECT :id, customer_id, role
-            FROM unnest(CAST(:customers AS uuid[]), CAST(:roles AS text[]))
-                 AS new (customer_id, role)
-            ON CONFLICT (contact_id, customer_id) DO UPDATE SET role = excluded.role
-            WHERE contact_customer.role IS DISTINCT FROM excluded.role
+            INSERT INTO contact_customer (contact_id, customer_id, role, position)
+            SELECT :id, customer_id, role, coalesce(position, 0)
+            FROM unnest(CAST(:customers AS uuid[]), CAST(:roles AS text[]),
+                        CAST(:positions AS int[])) AS new (customer_id, role, position)
+            ON CONFLICT (contact_id, customer_id)
+            DO UPDATE SET role = excluded.role, position = excluded.position
+            WHERE (contact_customer.role, contact_customer.position)
+                  IS DISTINCT FROM (excluded.role, excluded.position)
             """
         ),
-        {"id": contact_id, "customers": list(places), "roles": list(places.values())},
+        {
+            "id": contact_id,
+            "customers": customers,
+            "roles": [place.role for place in places],
+            "positions": [place.position for place in places],
+        },
     )
 
 
@@ -201,18 +215,26 @@ async def set_attributes(
 
 
 async def set_classifications(
-    connection: AsyncConnection, contact_id: UUID, keys: Collection[int], *, now: datetime
+    connection: AsyncConnection,
+    contact_id: UUID,
+    keys: Collection[int],
+    values: Mapping[int, Value],
+    *,
+    now: datetime,
 ) -> None:
-    """Replace the keys of list values that a contact holds, if they differ."""
+    """Replace the keys of list values and the values of attributes, if any of them differ."""
     await connection.execute(
         text(
             """
-            UPDATE contact SET classifications = CAST(:keys AS int[]), version = version + 1,
-                               updated_at = :now
-            WHERE contact_id = :id AND classifications IS DISTINCT FROM CAST(:keys AS int[])
+            UPDATE contact SET classifications = CAST(:keys AS int[]),
+                               attribute_values = CAST(:values AS jsonb),
+                               version = version + 1, updated_at = :now
+            WHERE contact_id = :id
+              AND (classifications IS DISTINCT FROM CAST(:keys AS int[])
+                   OR attribute_values <> CAST(:values AS jsonb))
             """
         ),
-        {"id": contact_id, "keys": sorted(keys), "now": now},
+        {"id": contact_id, "keys": sorted(keys), "values": json.dumps(values), "now": now},
     )
 
 

@@ -1,5 +1,6 @@
 """Statements on customers."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -9,21 +10,36 @@ from sqlalchemy import text
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.customers.domain.lists import CUSTOMER_STATUS
+from services.customers.domain.attribute_values import Value
+from services.customers.domain.lists import COMPULSORY, CUSTOMER_STATUS
 from services.customers.domain.relationship import Relationship
-from services.customers.persistence.lists import classified, default_key
+from services.customers.persistence.lists import classified, default_values
 
 COLUMNS = f"""customer_id, version, number, name, business_id, email, phone, headcount,
               classifications, {classified("customer")},
               (SELECT facts ->> 'colour' FROM list_value AS status
                WHERE status.list = '{CUSTOMER_STATUS}'
                  AND status.key = ANY(customer.classifications)) AS colour,
-              ended_on, ban_email,
+              attribute_values, street, postal_code, city, country, ended_on, ban_email,
               ban_sms, ban_post, started_on, start_source, start_document_source,
               start_document_id, start_recorded_at, start_decided_at, created_at, updated_at,
               deleted_at, merged_into,
               CASE WHEN merged_into IS NOT NULL THEN customer_survivor(customer_id) END
               AS survivor"""
+
+
+FIELDS = {
+    "name": "text",
+    "business_id": "text",
+    "email": "text",
+    "phone": "text",
+    "headcount": "int",
+    "street": "text",
+    "postal_code": "text",
+    "city": "text",
+    "country": "text",
+}
+"""What is said of a customer, by column, with its type."""
 
 
 async def open_number_series(connection: AsyncConnection, prefixes: Collection[str]) -> None:
@@ -74,32 +90,18 @@ async def next_numbers(
 async def insert_customers(
     connection: AsyncConnection, rows: Sequence[Mapping[str, Any]], *, now: datetime
 ) -> None:
-    """Insert new customers: customer_id, number, name, business_id, email, phone, headcount.
+    """Insert new customers: customer_id, number and the fields.
 
-    Each gets the default status; a number or business id that a live customer has raises.
+    Each gets the default of every compulsory list; a number or business id that a live customer
+    has raises.
     """
+    defaults = await default_values(connection, COMPULSORY)
     await connection.execute(
-        text(
-            """
-            INSERT INTO customer (customer_id, version, number, name, business_id, email, phone,
-                                  headcount, classifications, created_at, updated_at)
-            SELECT id, 1, number, name, business_id, email, phone, headcount,
-                   array_remove(ARRAY[CAST(:status AS int)], NULL), :now, :now
-            FROM unnest(CAST(:ids AS uuid[]), CAST(:numbers AS text[]), CAST(:names AS text[]),
-                        CAST(:business_ids AS text[]), CAST(:emails AS text[]),
-                        CAST(:phones AS text[]), CAST(:headcounts AS int[]))
-                 AS new (id, number, name, business_id, email, phone, headcount)
-            """
-        ),
+        _INSERT,
         {
-            "ids": [row["customer_id"] for row in rows],
+            **_columns(rows),
             "numbers": [row["number"] for row in rows],
-            "names": [row["name"] for row in rows],
-            "business_ids": [row["business_id"] for row in rows],
-            "emails": [row["email"] for row in rows],
-            "phones": [row["phone"] for row in rows],
-            "headcounts": [row["headcount"] for row in rows],
-            "status": await default_key(connection, CUSTOMER_STATUS),
+            "defaults": sorted(row.key for row in defaults.values()),
             "now": now,
         },
     )
@@ -108,33 +110,12 @@ async def insert_customers(
 async def update_customers(
     connection: AsyncConnection, rows: Sequence[Mapping[str, Any]], *, now: datetime
 ) -> None:
-    """Change what of customers differs from what is given: the fields of `insert_customers`."""
-    await connection.execute(
-        text(
-            """
-            UPDATE customer SET name = new.name, business_id = new.business_id, email = new.email,
-                                phone = new.phone, headcount = new.headcount,
-                                version = customer.version + 1, updated_at = :now
-            FROM unnest(CAST(:ids AS uuid[]), CAST(:names AS text[]),
-                        CAST(:business_ids AS text[]), CAST(:emails AS text[]),
-                        CAST(:phones AS text[]), CAST(:headcounts AS int[]))
-                 AS new (id, name, business_id, email, phone, headcount)
-            WHERE customer.customer_id = new.id
-              AND (customer.name, customer.business_id, customer.email, customer.phone,
-                   customer.headcount)
-                  IS DISTINCT FROM (new.name, new.business_id, new.email, new.phone, new.headcount)
-            """
-        ),
-        {
-            "ids": [row["customer_id"] for row in rows],
-            "names": [row["name"] for row in rows],
-            "business_ids": [row["business_id"] for row in rows],
-            "emails": [row["email"] for row in rows],
-            "phones": [row["phone"] for row in rows],
-            "headcounts": [row["headcount"] for row in rows],
-            "now": now,
-        },
-    )
+    """Change those customers of which a field differs from what is given."""
+    await connection.execute(_UPDATE, {**_columns(rows), "now": now})
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    return {name: [row[name] for row in rows] for name in ("customer_id", *FIELDS)}
 
 
 async def insert_references(
@@ -198,25 +179,29 @@ async def set_relationships(
 
 async def set_classifications(
     connection: AsyncConnection,
-    changes: Mapping[UUID, tuple[Collection[int], date | None]],
+    changes: Mapping[UUID, tuple[Collection[int], date | None, Mapping[int, Value]]],
     *,
     now: datetime,
 ) -> None:
-    """Replace the keys that customers hold and the day their relationship ended."""
+    """Replace the keys that customers hold, the day they ended, and values of attributes."""
     await connection.execute(
         text(
             """
             UPDATE customer SET classifications = CAST(string_to_array(new.keys, ',') AS int[]),
-                                ended_on = new.ended_on, version = version + 1, updated_at = :now
-            FROM unnest(CAST(:ids AS uuid[]), CAST(:keys AS text[]), CAST(:days AS date[]))
-                 AS new (id, keys, ended_on)
+                                ended_on = new.ended_on,
+                                attribute_values = CAST(new.attribute_values AS jsonb),
+                                version = version + 1, updated_at = :now
+            FROM unnest(CAST(:ids AS uuid[]), CAST(:keys AS text[]), CAST(:days AS date[]),
+                        CAST(:attribute_values AS text[]))
+                 AS new (id, keys, ended_on, attribute_values)
             WHERE customer.customer_id = new.id
             """
         ),
         {
             "ids": list(changes),
-            "keys": [",".join(map(str, sorted(keys))) for keys, _ in changes.values()],
-            "days": [ended_on for _, ended_on in changes.values()],
+            "keys": [",".join(map(str, sorted(keys))) for keys, _, _ in changes.values()],
+            "days": [ended_on for _, ended_on, _ in changes.values()],
+            "attribute_values": [json.dumps(values) for _, _, values in changes.values()],
             "now": now,
         },
     )
@@ -277,3 +262,26 @@ async def customer_ids(
         {"after": after, "limit": limit},
     )
     return result.scalars().all()
+
+
+_NAMES = ", ".join(FIELDS)
+_ARRAYS = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in FIELDS.items())
+_INSERT = text(
+    f"""
+    INSERT INTO customer (customer_id, number, version, {_NAMES}, classifications, created_at,
+                          updated_at)
+    SELECT customer_id, number, 1, {_NAMES}, CAST(:defaults AS int[]), :now, :now
+    FROM unnest(CAST(:customer_id AS uuid[]), CAST(:numbers AS text[]), {_ARRAYS})
+         AS new (customer_id, number, {_NAMES})
+    """
+)
+_UPDATE = text(
+    f"""
+    UPDATE customer SET {", ".join(f"{name} = new.{name}" for name in FIELDS)},
+                        version = customer.version + 1, updated_at = :now
+    FROM unnest(CAST(:customer_id AS uuid[]), {_ARRAYS}) AS new (customer_id, {_NAMES})
+    WHERE customer.customer_id = new.customer_id
+      AND ({", ".join(f"customer.{name}" for name in FIELDS)})
+          IS DISTINCT FROM ({", ".join(f"new.{name}" for name in FIELDS)})
+    """
+)

@@ -200,7 +200,8 @@ _LOCK = text(
     """
     SELECT customer_id, version, started_on, start_source, start_document_source,
            start_document_id, start_recorded_at, business_id, phone, headcount,
-           classifications, ended_on, deleted_at, merged_into
+           street, postal_code, city, country, classifications, attribute_values, ended_on,
+           deleted_at, merged_into
     FROM customer WHERE customer_id = ANY(CAST(:ids AS uuid[]))
     ORDER BY customer_id FOR NO KEY UPDATE
     """

@@ -59,15 +59,12 @@ async def named_keys(connection: AsyncConnection, keys: Collection[int]) -> dict
 
 
 async def named_attributes(
-    connection: AsyncConnection, numbers: Collection[int]
+    connection: AsyncConnection, name: str, numbers: Collection[int]
 ) -> dict[int, Row[Any]]:
-    """Return list, number and title of contact attributes, which contacts hold by number."""
+    """Return list, number and title of attributes where they, or their values, go by number."""
     result = await connection.execute(
-        text(
-            f"{_NAMES} WHERE list = 'contact_attribute' AND number = ANY(CAST(:numbers AS int[])) "
-            "ORDER BY key"
-        ),
-        {"numbers": list(numbers)},
+        text(f"{_NAMES} WHERE list = :list AND number = ANY(CAST(:numbers AS int[])) ORDER BY key"),
+        {"list": name, "numbers": list(numbers)},
     )
     # A number may have been given again by hand after its first value was removed.
     return {row.number: row for row in result}

@@ -2,41 +2,17 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.customers.domain.lists import CONTACT_ATTRIBUTE, ListDefinition
+from services.customers.domain.attribute_values import Attribute, value_type_of
+from services.customers.domain.lists import CHOICES_OF
 
 DEFAULT_MOVES_AT_MOST = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """A column that holds values: as keys, or as numbers where settings go by number."""
-
-    table: str
-    id: str
-    column: str
-    reference: str
-
-
-CUSTOMERS = Holder("customer", "customer_id", "classifications", "key")
-CONTACTS = Holder("contact", "contact_id", "classifications", "key")
-CONTACT_ATTRIBUTES = Holder("contact", "contact_id", "attributes", "number")
-
-
-def holders_of(definition: ListDefinition) -> list[Holder]:
-    """Return the columns in which values of a list may be held."""
-    if definition.name == CONTACT_ATTRIBUTE:
-        return [CONTACT_ATTRIBUTES]
-    held = [CUSTOMERS] if definition.held_by_customers else []
-    return held + ([CONTACTS] if definition.held_by_contacts else [])
 
 
 def classified(table: str) -> str:
@@ -45,15 +21,6 @@ def classified(table: str) -> str:
                 FROM (SELECT list, jsonb_agg(value.number ORDER BY value.number) AS numbers
                       FROM list_value AS value WHERE value.key = ANY({table}.classifications)
                       GROUP BY list) AS held) AS classified"""
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """How many live and deleted holders a value has, and the first of the live ones."""
-
-    live: int
-    deleted: int
-    first: tuple[UUID, ...]
 
 
 async def hold_lists(connection: AsyncConnection, names: Collection[str]) -> dict[str, int]:
@@ -163,6 +130,38 @@ async def find_values(
     return {(row.list, row.number): row for row in result}
 
 
+async def keep_attributes(connection: AsyncConnection, name: str) -> None:
+    """Keep the attributes of a list from deletion and change until the commit.
+
+    So nobody moves a choice to another attribute meanwhile, for that needs one of them.
+    """
+    await connection.execute(
+        text("SELECT FROM list_value WHERE list = :list ORDER BY key FOR KEY SHARE"),
+        {"list": name},
+    )
+
+
+async def attributes_of(connection: AsyncConnection, name: str) -> dict[int, Attribute]:
+    """Return the attributes of a list by number, each with its choices."""
+    rows = await values_in(connection, [name, CHOICES_OF[name]])
+    choices: dict[int, set[int]] = {}
+    for row in rows:
+        if row.list != name:
+            choices.setdefault(row.parent, set()).add(row.key)
+    return {
+        row.number: Attribute(
+            key=row.key,
+            number=row.number,
+            title=row.title,
+            value_type=value_type_of(row.facts),
+            archived=row.archived_at is not None,
+            choices=frozenset(choices.get(row.key, ())),
+        )
+        for row in rows
+        if row.list == name
+    }
+
+
 async def values_of(connection: AsyncConnection, keys: Collection[int]) -> dict[int, Row[Any]]:
     """Return the values of these keys."""
     result = await connection.execute(
@@ -172,18 +171,25 @@ async def values_of(connection: AsyncConnection, keys: Collection[int]) -> dict[
     return {row.key: row for row in result}
 
 
-async def default_key(connection: AsyncConnection, name: str) -> int | None:
-    """Return the key of a list's default value, kept from deletion until the commit."""
+async def default_values(
+    connection: AsyncConnection, names: Collection[str]
+) -> dict[str, Row[Any]]:
+    """Return the default values of lists by list, kept from deletion until the commit."""
     statement = text(
-        "SELECT key FROM list_value WHERE list = :list AND facts @> '{\"default\": true}' "
-        "FOR KEY SHARE"
+        """
+        SELECT key, list, facts FROM list_value
+        WHERE list = ANY(CAST(:names AS text[])) AND facts @> '{"default": true}'
+        ORDER BY key FOR KEY SHARE
+        """
     )
+    found: dict[str, Row[Any]] = {}
     # Whoever waited for a value that is the default no longer finds none, and looks again.
     for _ in range(DEFAULT_MOVES_AT_MOST):
-        key: int | None = (await connection.execute(statement, {"list": name})).scalar_one_or_none()
-        if key is not None:
-            return key
-    return None
+        rows = await connection.execute(statement, {"names": list(names)})
+        found = {row.list: row for row in rows}
+        if len(found) == len(names):
+            break
+    return found
 
 
 async def next_keys(connection: AsyncConnection, count: int) -> list[int]:
@@ -285,92 +291,6 @@ async def height(connection: AsyncConnection, key: int) -> int:
     return int(result.scalar_one())
 
 
-async def usage(connection: AsyncConnection, row: Row[Any], holder: Holder) -> Usage:
-    """Count who holds a value, and name the first ten live ones."""
-    held = f"{holder.column} @> ARRAY[CAST(:reference AS int)]"
-    result = await connection.execute(
-        text(
-            f"""
-            SELECT count(*) FILTER (WHERE deleted_at IS NULL) AS live,
-                   count(*) FILTER (WHERE deleted_at IS NOT NULL) AS deleted,
-                   ARRAY(SELECT {holder.id} FROM {holder.table} WHERE {held}
-                         AND deleted_at IS NULL ORDER BY {holder.id} LIMIT 10) AS first
-            FROM {holder.table} WHERE {held}
-            """
-        ),
-        {"reference": getattr(row, holder.reference)},
-    )
-    counted = result.one()
-    return Usage(counted.live, counted.deleted, tuple(counted.first))
-
-
-async def count_usage(connection: AsyncConnection, name: str, holder: Holder) -> dict[int, int]:
-    """Return how many live holders each value of a list has, by number; its cost is one scan."""
-    result = await connection.execute(
-        text(
-            f"""
-            SELECT value.number, count(*) AS live
-            FROM {holder.table} CROSS JOIN LATERAL unnest({holder.column}) AS held (reference)
-            JOIN list_value AS value ON value.{holder.reference} = held.reference
-                                    AND value.list = :list
-            WHERE deleted_at IS NULL GROUP BY value.number
-            """
-        ),
-        {"list": name},
-    )
-    return {row.number: row.live for row in result}
-
-
-async def holder_ids(connection: AsyncConnection, key: int, *, limit: int) -> list[UUID]:
-    """Return the customers that hold a value, deleted ones too."""
-    result = await connection.execute(
-        text(
-            "SELECT customer_id FROM customer WHERE classifications @> ARRAY[CAST(:key AS int)] "
-            "ORDER BY customer_id LIMIT :limit"
-        ),
-        {"key": key, "limit": limit},
-    )
-    return list(result.scalars())
-
-
-async def move_holders(
-    connection: AsyncConnection,
-    holder: Holder,
-    source: Row[Any],
-    target: Row[Any],
-    *,
-    now: datetime,
-) -> list[UUID]:
-    """Let everybody who holds the source hold the target instead, deleted ones too; return whom."""
-    # In the order in which all lock them, so that no two wait for each other.
-    await connection.execute(
-        text(
-            f"SELECT {holder.id} FROM {holder.table} "
-            f"WHERE {holder.column} @> ARRAY[CAST(:source AS int)] "
-            f"ORDER BY {holder.id} FOR NO KEY UPDATE"
-        ),
-        {"source": getattr(source, holder.reference)},
-    )
-    result = await connection.execute(
-        text(
-            f"""
-            UPDATE {holder.table} SET version = version + 1, updated_at = :now, {holder.column} = (
-                SELECT array_agg(DISTINCT CASE reference WHEN :source THEN CAST(:target AS int)
-                                                         ELSE reference END)
-                FROM unnest({holder.column}) AS held (reference))
-            WHERE {holder.column} @> ARRAY[CAST(:source AS int)]
-            RETURNING {holder.id}
-            """
-        ),
-        {
-            "source": getattr(source, holder.reference),
-            "target": getattr(target, holder.reference),
-            "now": now,
-        },
-    )
-    return list(result.scalars())
-
-
 async def move_relations(
     connection: AsyncConnection, source: int, target: int | None, *, now: datetime
 ) -> list[int]:
@@ -433,20 +353,6 @@ async def shared_title(connection: AsyncConnection, one: int, other: int) -> str
         {"one": one, "other": other},
     )
     return result.scalar_one_or_none()
-
-
-async def count_holding_both(
-    connection: AsyncConnection, keys: Collection[int], others: Collection[int]
-) -> int:
-    """Count the customers, deleted ones too, that hold a value of each."""
-    result = await connection.execute(
-        text(
-            "SELECT count(*) FROM customer WHERE classifications && CAST(:keys AS int[]) "
-            "AND classifications && CAST(:others AS int[])"
-        ),
-        {"keys": list(keys), "others": list(others)},
-    )
-    return int(result.scalar_one())
 
 
 async def archive_value(connection: AsyncConnection, key: int, *, now: datetime) -> None:

@@ -69,11 +69,3 @@ async def raise_consent_seq(connection: AsyncConnection, least: int) -> int:
         {"least": least},
     )
     return int(result.scalar_one())
-
-
-async def known_attributes(connection: AsyncConnection) -> set[int]:
-    """Return the numbers of all contact attributes, kept from deletion until the commit."""
-    result = await connection.execute(
-        text("SELECT number FROM list_value WHERE list = 'contact_attribute' FOR KEY SHARE")
-    )
-    return set(result.scalars())

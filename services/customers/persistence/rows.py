@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy.engine import Row
 
 from services.customers.domain.bans import Bans
-from services.customers.domain.contact_data import PostalAddress
+from services.customers.domain.contact_data import Place, PostalAddress
 from services.customers.domain.events import (
     ContactDeleted,
     ContactSaved,
@@ -51,7 +51,15 @@ def customer_told(row: Row[Any]) -> CustomerSaved | CustomerDeleted:
         headcount=row.headcount,
         ended_on=row.ended_on,
         classifications=row.classified or {},
+        attribute_values=row.attribute_values,
+        address=PostalAddress(row.street, row.postal_code, row.city, row.country),
     )
+
+
+def places_of(row: Row[Any]) -> tuple[Place, ...]:
+    """Return where a contact's row says it belongs."""
+    columns = (row.customer_ids or (), row.roles or (), row.positions or ())
+    return tuple(Place(*one) for one in zip(*columns, strict=True))
 
 
 def contact_told(row: Row[Any]) -> ContactSaved | ContactDeleted:
@@ -68,9 +76,10 @@ def contact_told(row: Row[Any]) -> ContactSaved | ContactDeleted:
         phone=row.phone,
         address=PostalAddress(row.street, row.postal_code, row.city, row.country),
         language=row.language,
-        customers=tuple(zip(row.customer_ids or (), row.roles or (), strict=True)),
+        customers=places_of(row),
         attributes=tuple(sorted(row.attributes)),
         classifications=row.classified or {},
+        attribute_values=row.attribute_values,
     )
 
 

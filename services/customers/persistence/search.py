@@ -1,12 +1,12 @@
 """The search for customers: one statement per question, its cost bounded by the page.
 
 A fragment is first looked up by trigrams, up to a bound. Where it hits few, these are sorted; where
-it hits many, the sort order is walked instead, since hits are then found soon. Either way the rows
-are right to the last.
+it hits many, the sort order is walked instead, since hits are then found soon, and counts are taken
+among the first hits. Either way the rows are right to the last.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -17,8 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.customers.domain.lists import CUSTOMER_STATUS, LISTS, STATUS_GROUP
 from services.customers.domain.search import COUNTED_AT_MOST, CustomerFilter, Ended, Sort
 from services.customers.persistence.customers import COLUMNS
+from services.customers.persistence.search_values import (
+    FEW_HITS,
+    Conditions,
+    add_attribute_values,
+    escaped,
+)
 
-FEW_HITS = 2000
 # Below this many characters there is no trigram: names and numbers are then searched by beginning.
 SHORTEST_FRAGMENT = 3
 LAST_CHARACTER = "\U0010ffff"
@@ -40,25 +45,29 @@ class Query:
     values: Mapping[str, Any]
     # Holds for the ended customers that the filter hides; None where it hides none.
     hidden: str | None = None
+    # A condition that is too dear to count by, and what stands for it then: the first hits only.
+    sample: tuple[str, str] | None = None
+
+    @property
+    def is_countable(self) -> bool:
+        """Tell whether counts are of all matches, not only of those among the first hits."""
+        return self.sample is None
+
+    def counted(self, conditions: Collection[str]) -> str:
+        """Return conditions as they are counted by."""
+        exact, sample = self.sample or ("", "")
+        return " AND ".join(sample if one == exact else one for one in conditions)
 
 
-@dataclass(slots=True)
-class _Building:
-    conditions: list[str] = field(default_factory=lambda: ["deleted_at IS NULL"])
-    values: dict[str, Any] = field(default_factory=dict)
-
-    def add(self, condition: str, **values: Any) -> None:
-        self.conditions.append(condition)
-        self.values.update(values)
-
-
-async def prepare(connection: AsyncConnection, wanted: CustomerFilter) -> Query | None:
+async def prepare(
+    connection: AsyncConnection, wanted: CustomerFilter, *, deleted: bool = False
+) -> Query | None:
     """
-    Return the filter as a query, its list values resolved to keys.
+    Return the filter as a query of live customers, or of deleted ones, its list values resolved.
 
     Returns None when a number that no list has makes the filter match nobody.
     """
-    building = _Building()
+    building = Conditions([f"deleted_at IS {'NOT ' if deleted else ''}NULL"])
     keys = await _resolved(connection, wanted)
     for place, name in enumerate(wanted.having):
         if not keys[name]:
@@ -71,18 +80,20 @@ async def prepare(connection: AsyncConnection, wanted: CustomerFilter) -> Query 
         building.add("NOT classifications && CAST(:lacking AS int[])", lacking=lacking)
     _add_start(building, wanted)
     _add_turnover(building, wanted)
+    _add_address(building, wanted)
+    await add_attribute_values(connection, building, wanted.attribute_values)
     if wanted.fragment:
-        await _add_fragment(connection, building, wanted.fragment)
+        await _add_fragment(connection, building, wanted.fragment, deleted=deleted)
     restricts = CUSTOMER_STATUS in wanted.having or STATUS_GROUP in wanted.having
     ended = wanted.shows_ended(restricts_status=restricts)
     conditions = tuple(building.conditions)
     if ended is Ended.SHOW:
-        return Query(conditions, building.values)
+        return Query(conditions, building.values, sample=building.sample)
     is_ended = "classifications && CAST(:ended AS int[])"
     values = {**building.values, "ended": await _ended_keys(connection)}
     if ended is Ended.ONLY:
-        return Query((*conditions, is_ended), values)
-    return Query((*conditions, f"NOT {is_ended}"), values, hidden=is_ended)
+        return Query((*conditions, is_ended), values, sample=building.sample)
+    return Query((*conditions, f"NOT {is_ended}"), values, hidden=is_ended, sample=building.sample)
 
 
 async def find_customers(
@@ -142,11 +153,23 @@ async def count_hidden(connection: AsyncConnection, query: Query) -> int:
     return await _counted(connection, query, (*query.conditions[:-1], query.hidden))
 
 
+async def count_ended(connection: AsyncConnection, customer_ids: Collection[UUID]) -> int:
+    """Count which of these customers are in an ended status, which lists hide."""
+    result = await connection.execute(
+        text(
+            "SELECT count(*) FROM customer WHERE customer_id = ANY(CAST(:ids AS uuid[])) "
+            "AND classifications && CAST(:ended AS int[])"
+        ),
+        {"ids": list(customer_ids), "ended": await _ended_keys(connection)},
+    )
+    return int(result.scalar_one())
+
+
 async def _counted(connection: AsyncConnection, query: Query, conditions: Collection[str]) -> int:
     result = await connection.execute(
         text(
             f"""
-            SELECT count(*) FROM (SELECT 1 FROM customer WHERE {" AND ".join(conditions)}
+            SELECT count(*) FROM (SELECT 1 FROM customer WHERE {query.counted(conditions)}
                                   LIMIT {COUNTED_AT_MOST + 1}) AS found
             """
         ),
@@ -163,7 +186,7 @@ async def count_facets(
         text(
             f"""
             SELECT value.list, value.number, count(*) AS customers
-            FROM (SELECT classifications FROM customer WHERE {" AND ".join(query.conditions)}
+            FROM (SELECT classifications FROM customer WHERE {query.counted(query.conditions)}
                   LIMIT {COUNTED_AT_MOST}) AS found
             CROSS JOIN LATERAL unnest(found.classifications) AS held (key)
             JOIN list_value AS value ON value.key = held.key
@@ -190,6 +213,8 @@ async def _resolved(connection: AsyncConnection, wanted: CustomerFilter) -> dict
     ]
     keys: dict[str, list[int]] = {name: [] for name in wanted.having}
     keys |= {f"-{name}": [] for name in wanted.lacking}
+    if not asked:
+        return keys
     result = await connection.execute(
         _RESOLVE,
         {
@@ -214,7 +239,7 @@ async def _ended_keys(connection: AsyncConnection) -> list[int]:
     return list(result.scalars())
 
 
-def _add_start(building: _Building, wanted: CustomerFilter) -> None:
+def _add_start(building: Conditions, wanted: CustomerFilter) -> None:
     if wanted.started is not None:
         building.add(f"(started_on IS NOT NULL) = {str(wanted.started).lower()}")
     if wanted.started_since is not None:
@@ -223,7 +248,7 @@ def _add_start(building: _Building, wanted: CustomerFilter) -> None:
         building.add("started_on <= :started_until", started_until=wanted.started_until)
 
 
-def _add_turnover(building: _Building, wanted: CustomerFilter) -> None:
+def _add_turnover(building: Conditions, wanted: CustomerFilter) -> None:
     turnover = wanted.turnover
     if turnover is None:
         return
@@ -248,28 +273,48 @@ def _add_turnover(building: _Building, wanted: CustomerFilter) -> None:
         building.add(f"{amount} <= :turnover_most", **values, turnover_most=turnover.most)
 
 
-async def _add_fragment(connection: AsyncConnection, building: _Building, fragment: str) -> None:
-    # The database folds fragments as it folds names, which is not in all scripts as Python does.
-    folded = (
-        await connection.execute(text("SELECT lower(:f)"), {"f": fragment.strip()})
-    ).scalar_one()
+def _add_address(building: Conditions, wanted: CustomerFilter) -> None:
+    if wanted.city is not None:
+        building.add("lower(city) = lower(:city)", city=wanted.city)
+    if wanted.postal_code is not None:
+        building.add(
+            "(lower(postal_code) ~>=~ lower(:postal_code) "
+            "AND lower(postal_code) ~<=~ (lower(:postal_code) || :last_character))",
+            postal_code=wanted.postal_code,
+            last_character=LAST_CHARACTER,
+        )
+
+
+async def _add_fragment(
+    connection: AsyncConnection, building: Conditions, fragment: str, *, deleted: bool
+) -> None:
     if len(fragment) < SHORTEST_FRAGMENT:
         statement, condition = _BEGIN_WITH, _BEGINS_WITH
-        values = {"beginning": folded, "last": f"{folded}{LAST_CHARACTER}"}
     else:
         statement, condition = _HITS, _IS_HIT
-        values = {"pattern": f"%{_escaped(folded)}%"}
-    result = await connection.execute(text(statement), {**values, "limit": FEW_HITS + 1})
-    # Counted with repetitions: only then does a limit that was reached show.
-    hits = result.scalars().all()
-    if len(hits) <= FEW_HITS:
-        building.add("customer_id = ANY(CAST(:hits AS uuid[]))", hits=list(set(hits)))
-    else:
+    # The database folds fragments as it folds names, which is not in all scripts as Python does.
+    folded = (await connection.execute(text("SELECT lower(:f)"), {"f": fragment})).scalar_one()
+    values = {
+        "beginning": folded,
+        "last": f"{folded}{LAST_CHARACTER}",
+        "pattern": f"%{escaped(folded)}%",
+    }
+    if deleted:
+        # They are few, and have an index; the indexes of fragments find live ones.
         building.add(condition, **values)
-
-
-def _escaped(fragment: str) -> str:
-    return fragment.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        return
+    of_customers, of_contacts, hits = (
+        await connection.execute(text(statement), {**values, "limit": FEW_HITS + 1})
+    ).one()
+    found = "customer_id IN (SELECT unnest(CAST(CAST(:hits AS text) AS uuid[])))"
+    if max(of_customers, of_contacts) <= FEW_HITS:
+        building.add(found, hits=hits)
+        return
+    if of_contacts <= FEW_HITS:
+        # All hits among contacts are at hand: no customer's contacts need be looked at.
+        condition = f"({_TEXT_IS_HIT} OR {found})" if statement is _HITS else condition
+    building.sample = condition, found
+    building.add(condition, **values, hits=hits)
 
 
 _RESOLVE = text(
@@ -293,28 +338,38 @@ _RESOLVE = text(
     WHERE named.list = 'status_group'
     """
 )
+# Hits come and go as one text: thousands of ids would cost more to read than to find.
 _HITS = """
-    (SELECT customer_id FROM customer
-     WHERE deleted_at IS NULL AND search_text LIKE :pattern LIMIT :limit)
-    UNION ALL
-    (SELECT place.customer_id FROM contact JOIN contact_customer AS place USING (contact_id)
-     WHERE contact.deleted_at IS NULL AND contact.search_text LIKE :pattern LIMIT :limit)
+    WITH of_customers AS MATERIALIZED (
+        SELECT customer_id FROM customer
+        WHERE deleted_at IS NULL AND search_text LIKE :pattern LIMIT :limit),
+    of_contacts AS MATERIALIZED (
+        SELECT place.customer_id FROM contact JOIN contact_customer AS place USING (contact_id)
+        WHERE contact.deleted_at IS NULL AND contact.search_text LIKE :pattern LIMIT :limit)
+    SELECT (SELECT count(*) FROM of_customers), (SELECT count(*) FROM of_contacts),
+           CAST(ARRAY(SELECT customer_id FROM of_customers
+                      UNION SELECT customer_id FROM of_contacts) AS text)
 """
-_IS_HIT = """
-    (search_text LIKE :pattern OR EXISTS (
+_TEXT_IS_HIT = "search_text LIKE :pattern"
+_IS_HIT = f"""
+    ({_TEXT_IS_HIT} OR EXISTS (
         SELECT FROM contact_customer AS place JOIN contact USING (contact_id)
         WHERE place.customer_id = customer.customer_id
           AND contact.deleted_at IS NULL AND contact.search_text LIKE :pattern))
 """
 # Ranges by code points, not LIKE: an index serves them whatever the plan was made for.
 _BEGIN_WITH = """
-    (SELECT customer_id FROM customer
-     WHERE deleted_at IS NULL AND lower(name) ~>=~ :beginning AND lower(name) ~<=~ :last
-     LIMIT :limit)
-    UNION ALL
-    (SELECT customer_id FROM customer
-     WHERE deleted_at IS NULL AND lower(number) ~>=~ :beginning AND lower(number) ~<=~ :last
-     LIMIT :limit)
+    WITH of_names AS MATERIALIZED (
+        SELECT customer_id FROM customer
+        WHERE deleted_at IS NULL AND lower(name) ~>=~ :beginning AND lower(name) ~<=~ :last
+        LIMIT :limit),
+    of_numbers AS MATERIALIZED (
+        SELECT customer_id FROM customer
+        WHERE deleted_at IS NULL AND lower(number) ~>=~ :beginning AND lower(number) ~<=~ :last
+        LIMIT :limit)
+    SELECT (SELECT count(*) FROM of_names), (SELECT count(*) FROM of_numbers),
+           CAST(ARRAY(SELECT customer_id FROM of_names
+                      UNION SELECT customer_id FROM of_numbers) AS text)
 """
 _BEGINS_WITH = """
     ((lower(name) ~>=~ :beginning AND lower(name) ~<=~ :last)

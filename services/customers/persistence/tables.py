@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
-from shared.chassis.tables import NAMING, add_chassis_tables, moment
+from shared.chassis.tables import NAMING, add_chassis_tables, add_jobs_table, moment
 
 LIVE = text("deleted_at IS NULL")
 DELETED = text("deleted_at IS NOT NULL")
@@ -36,9 +36,11 @@ ACCELERATORS = (
     "ix_contact_search_text",
     "ix_customer_name_beginning",
     "ix_customer_number_beginning",
+    "ix_customer_postal_code_beginning",
 )
 metadata = MetaData(naming_convention=NAMING, info={"accelerators": ACCELERATORS})
 add_chassis_tables(metadata)
+add_jobs_table(metadata)
 
 # Gaps are allowed (LS-A9): a gapless series would make one row hot. Each prefix of a customer kind
 # has a sequence of its own beside this one; `open_number_series` creates it with the kind.
@@ -55,8 +57,14 @@ Table(
     Column("email", Text),
     Column("phone", Text),
     Column("headcount", Integer),
+    Column("street", Text),
+    Column("postal_code", Text),
+    Column("city", Text),
+    Column("country", Text),
     # Keys of list values; `domain/lists.py` tells how many of each list there may be.
     Column("classifications", ARRAY(Integer), nullable=False, server_default=text("'{}'")),
+    # By number of the attribute: exactly those that are held and are of type text, number or date.
+    Column("attribute_values", JSONB, nullable=False, server_default=text("'{}'")),
     Column("ended_on", Date),
     Column("ban_email", Boolean, nullable=False, server_default=text("false")),
     Column("ban_sms", Boolean, nullable=False, server_default=text("false")),
@@ -109,6 +117,7 @@ Table(
     Index("ix_customer_business_id", "business_id", unique=True, postgresql_where=LIVE),
     Index("ix_customer_classifications", "classifications", postgresql_using="gin"),
     Index("ix_customer_name", text("lower(name)"), "customer_id", postgresql_where=LIVE),
+    Index("ix_customer_city", text("lower(city)"), postgresql_where=LIVE),
     Index("ix_customer_number_order", "number", "customer_id", postgresql_where=LIVE),
     Index(
         "ix_customer_started_on",
@@ -154,6 +163,8 @@ Table(
     # Numbers of contact attributes, since settings and bans go by number.
     Column("attributes", ARRAY(Integer), nullable=False, server_default=text("'{}'")),
     Column("classifications", ARRAY(Integer), nullable=False, server_default=text("'{}'")),
+    # As customers have them.
+    Column("attribute_values", JSONB, nullable=False, server_default=text("'{}'")),
     moment("created_at", nullable=False),
     moment("updated_at", nullable=False),
     moment("deleted_at"),
@@ -216,6 +227,9 @@ Table(
     Column("list", Text, primary_key=True),
     # Numbers are never given twice, or a setting would come to mean another attribute.
     Column("last_number", Integer, nullable=False),
+    Column("version", BigInteger, nullable=False, server_default=text("1")),
+    # Whether it shows as a tab of its own (TS-02).
+    Column("own_tab", Boolean, nullable=False, server_default=text("false")),
 )
 Table(
     "list_value",

@@ -13,6 +13,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.customers.domain.lists import ATTRIBUTES_OF, CHOICES_OF, COMPULSORY, LISTS
 from services.customers.domain.undo import CHANGED, GONE, TAKEN, UNITS
 from services.customers.persistence.deleted import delete_contacts, delete_customers
 from services.customers.persistence.tables import metadata
@@ -48,6 +49,7 @@ async def plan(connection: AsyncConnection, operation_id: UUID, bans: Collection
     await connection.execute(_LATER, given)
     for statement in (_CREATED_ALONE, _CREATED_IN_USE, _GONE):
         await connection.execute(statement)
+    await connection.execute(_UNFIT, _LAWS)
     kept: int = (await connection.execute(_BANS_KEPT, given)).scalar_one()
     for statement in (_KEEP_BANS, _KEEP_BAN_VALUES, _NOTHING, _WHOLE_UNITS):
         await connection.execute(statement, given)
@@ -248,6 +250,60 @@ _GONE = text(
               AND NOT EXISTS (SELECT FROM contact WHERE contact_id = undoing.record_id))
     """
 )
+# What a record would hold must be what it could be given today.
+_UNFIT = text(
+    f"""
+    WITH altered AS (  -- attributes of another type, and choices of another attribute, since then
+        SELECT DISTINCT value.key, value.list, value.number
+        FROM list_value AS value JOIN history AS change ON change.record = 'list_value'
+                                                       AND change.record_id = value.value_id
+        WHERE value.list = ANY(CAST(:lists AS text[]))
+          AND change.history_id > (SELECT min(since) FROM undoing)
+          AND (coalesce(change.before #>> '{{facts,value_type}}', 'tick')
+                   <> coalesce(change.after #>> '{{facts,value_type}}', 'tick')
+               OR value.list = ANY(CAST(:choices AS text[])) AND change.before ? 'parent')
+    ), would AS (
+        SELECT undoing.record, undoing.record_id, value.list, value.facts
+        FROM undoing
+        CROSS JOIN LATERAL jsonb_array_elements_text(
+            CASE WHEN field = 'classifications' THEN before ELSE '[]' END) AS held
+        JOIN list_value AS value ON value.key = CAST(held AS int)
+        WHERE why IS NULL
+    )
+    UPDATE undoing SET why = '{GONE}'
+    WHERE why IS NULL AND (
+        field IN ('classifications', 'attributes', 'attribute_values') AND EXISTS (
+            SELECT FROM altered WHERE
+                field = 'classifications' AND before @> to_jsonb(altered.key)
+                OR field = 'attributes' AND altered.list = 'contact_attribute'
+                   AND before @> to_jsonb(altered.number)
+                OR record = 'customer' AND EXISTS (
+                    SELECT FROM customer WHERE customer_id = record_id
+                      AND altered.key = ANY(customer.classifications))
+                OR record = 'contact' AND EXISTS (
+                    SELECT FROM contact WHERE contact_id = record_id
+                      AND (altered.key = ANY(contact.classifications)
+                           OR altered.list = 'contact_attribute'
+                              AND altered.number = ANY(contact.attributes))))
+        OR field = 'classifications' AND (
+            EXISTS (SELECT FROM would WHERE would.record_id = undoing.record_id
+                      AND would.facts ->> 'scope'
+                          = CASE record WHEN 'customer' THEN 'contact' ELSE 'customer' END)
+            OR EXISTS (SELECT FROM would WHERE would.record_id = undoing.record_id
+                         AND would.list = ANY(CAST(:single AS text[]))
+                       GROUP BY would.list HAVING count(*) > 1)
+            OR record = 'customer'
+               AND (SELECT count(*) FROM would WHERE would.record_id = undoing.record_id
+                      AND would.list = ANY(CAST(:compulsory AS text[])))
+                   <> cardinality(CAST(:compulsory AS text[]))))
+    """
+)
+_LAWS = {
+    "lists": [*CHOICES_OF, *ATTRIBUTES_OF],
+    "choices": list(ATTRIBUTES_OF),
+    "compulsory": list(COMPULSORY),
+    "single": [one.name for one in LISTS.values() if not one.several],
+}
 _BANNED_BY_IT = """
     why IS NULL AND record = 'contact' AND field = 'attributes' AND EXISTS (
         SELECT FROM jsonb_array_elements(after) AS held (number)

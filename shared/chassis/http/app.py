@@ -7,6 +7,7 @@ from fastapi import Depends, FastAPI
 from pydantic import SecretStr
 
 from shared.chassis.http.health import health_router
+from shared.chassis.http.jobs import jobs_router
 from shared.chassis.http.keys import require_key
 from shared.chassis.http.limits import BodyLimitMiddleware
 from shared.chassis.http.parked import parked_router
@@ -44,6 +45,8 @@ def create_app(
     install_problems(app)
     app.include_router(health_router(services))
     locked = [Depends(require_key(api_key))]
+    if any(service.jobs for service in services):
+        app.include_router(jobs_router(services), dependencies=locked)
     for service in services:
         for router in service.routers:
             app.include_router(router, dependencies=locked)

@@ -22,7 +22,7 @@ from shared.chassis.database import connect
 from shared.chassis.inbox import Inbox, Label, UnreadableMessage
 from shared.chassis.messages import Batch, Outgoing, Publication
 from shared.chassis.relay import Address, Relay
-from shared.chassis.tables import add_chassis_tables
+from shared.chassis.tables import add_chassis_tables, add_jobs_table
 from shared.chassis.testing.servers import Postgres
 from shared.chassis.testing.waiting import eventually
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -36,6 +36,7 @@ UNSTORABLE = "unstorable"
 
 metadata = MetaData()
 add_chassis_tables(metadata)
+add_jobs_table(metadata)
 Table(
     "thing",
     metadata,

@@ -4,6 +4,9 @@ from typing import Any
 
 import httpx
 
+STANDING = {"customer_status": [1], "customer_kind": [1]}
+"""What every customer holds of whom nobody has said anything."""
+
 
 async def made(api: httpx.AsyncClient, path: str, **body: Any) -> dict[str, Any]:
     """Create something and return it."""

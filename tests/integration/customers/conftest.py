@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
@@ -18,7 +19,7 @@ KEY = "a-key-for-tests-of-enough-length"
 
 @pytest.fixture
 async def customers(postgres: Postgres) -> AsyncIterator[Service]:
-    """The customers service on a database of its own, its defaults installed, not running."""
+    """The customers service on a database of its own, its defaults installed; only jobs run."""
 
     async def build(engine: object) -> None:
         await upgrade(engine, bootstrap.VERSIONS, metadata)  # type: ignore[arg-type]
@@ -28,13 +29,18 @@ async def customers(postgres: Postgres) -> AsyncIterator[Service]:
         service = bootstrap.build(settings, InProcessBus())
         assert service.prepare is not None
         await service.prepare()
+        assert service.jobs is not None
+        running = asyncio.create_task(service.jobs.run())
         yield service
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await service.jobs.close()
         await service.engine.dispose()
 
 
 @pytest.fixture
 async def api(customers: Service) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the service's HTTP API that holds its key."""
+    """A client of the service's HTTP API that holds its key and waits for outcomes of jobs."""
     async with client_of(customers) as client:
         yield client
 
@@ -57,5 +63,5 @@ def client_of(service: Service) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         transport=httpx.ASGITransport(app=app),
         base_url="http://suhde",
-        headers={"Authorization": f"Bearer {KEY}"},
+        headers={"Authorization": f"Bearer {KEY}", "Prefer": "wait=20"},
     )

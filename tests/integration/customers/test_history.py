@@ -39,7 +39,10 @@ async def test_every_field_is_shown_with_who_when_before_and_after(
     assert {one["actor"] for one in (typed, mailed)} == {"api-key"}
     assert changes(mailed) == {"email": ("a@example.com", "b@example.com")}
     status = ref("customer_status", 1, "Customer")
-    assert changes(typed) == {"classifications": ([status], [status, ref("customer_type", 2, "B")])}
+    kind = ref("customer_kind", 1, "Customer")
+    assert changes(typed) == {
+        "classifications": ([kind, status], [kind, status, ref("customer_type", 2, "B")])
+    }
     present = (await api.get(url(firm))).json()
     assert (typed["at"], created["at"]) == (present["updated_at"], present["created_at"])
     assert (created["what"], created["actor"], created["changes"]) == ("created", None, [])

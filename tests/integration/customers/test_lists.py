@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from services.customers.domain.lists import LISTS
 from shared.chassis.service import Service
-from tests.integration.customers.api_helpers import made
+from tests.integration.customers.api_helpers import STANDING, made
 
 
 async def value(api: httpx.AsyncClient, path: str, number: int) -> dict[str, Any]:
@@ -59,7 +59,7 @@ async def test_statuses_are_installed_and_more_are_added_at_any_time(
         "Former customer",
     ]
     firm = await made(api, "/v1/customers", name="Firm")
-    assert firm["classifications"] == {"customer_status": [1]}
+    assert firm["classifications"] == STANDING
 
     lead = await made(api, "/v1/customer-statuses", title="Lead", colour="#0a0b0c")
 

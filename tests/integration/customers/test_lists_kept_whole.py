@@ -14,7 +14,7 @@ from services.customers.handlers.search_customers import export_customers
 from services.customers.persistence import search as search_store
 from shared.chassis.service import Service
 from shared.chassis.testing.waiting import eventually
-from tests.integration.customers.api_helpers import contact_at, made
+from tests.integration.customers.api_helpers import STANDING, contact_at, made
 from tests.integration.customers.test_lists import classify, delete, put_value, value
 
 
@@ -52,7 +52,7 @@ async def test_a_customer_created_while_the_default_goes_gets_the_new_one(
         await waits(customers)
 
     made_ = (await creating).json()
-    assert made_["classifications"] == {"customer_status": [2]}
+    assert made_["classifications"] == {**STANDING, "customer_status": [2]}
 
 
 @pytest.mark.requirement("VF-A1", "VF-07")
@@ -151,11 +151,13 @@ async def test_titles_that_only_the_database_folds_alike_are_refused(
 async def test_what_is_put_is_not_added_to(api: httpx.AsyncClient, change: dict[str, Any]) -> None:
     firm = await made(api, "/v1/customers", name="F")
 
-    answer = await api.post("/v1/customer-changes", json={"filter": {}, **change})
+    answer = await api.post(
+        "/v1/customer-changes", json={"filter": {}, "everybody": True, **change}
+    )
 
     assert answer.status_code == 422, answer.text
     now = (await api.get(f"/v1/customers/{firm['customer_id']}")).json()
-    assert now["classifications"] == {"customer_status": [1]}
+    assert now["classifications"] == STANDING
 
 
 async def test_an_added_reason_is_told_with_the_end(
@@ -165,7 +167,12 @@ async def test_an_added_reason_is_told_with_the_end(
 
     await api.post(
         "/v1/customer-changes",
-        json={"filter": {}, "put": {"customer_status": [5]}, "add": {"end_reason": [1]}},
+        json={
+            "filter": {},
+            "everybody": True,
+            "put": {"customer_status": [5]},
+            "add": {"end_reason": [1]},
+        },
     )
 
     async with customers.engine.connect() as connection:
@@ -343,7 +350,8 @@ async def test_an_export_goes_on_when_values_are_made_meanwhile(
     lines = [await anext(stream), await anext(stream)]
     late = await made(api, "/v1/products", title="Late")
     await api.post(
-        "/v1/customer-changes", json={"filter": {}, "add": {"product": [late["number"]]}}
+        "/v1/customer-changes",
+        json={"filter": {}, "everybody": True, "add": {"product": [late["number"]]}},
     )
 
     lines += [line async for line in stream]
@@ -391,6 +399,7 @@ async def test_an_operation_is_undone_once_by_however_many_at_once(
     async with customers.engine.begin() as connection:
         await connection.execute(text("SELECT FROM operation FOR UPDATE"))
         undoing = [asyncio.create_task(api.post(url)) for _ in range(2)]
-        await waits(customers, 2)
+        # The other one is not begun: it waits for its turn.
+        await waits(customers, 1)
 
     assert sorted([(await one).status_code for one in undoing]) == [200, 409]

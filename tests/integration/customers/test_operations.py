@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from shared.chassis.service import Service
-from tests.integration.customers.api_helpers import made
+from tests.integration.customers.api_helpers import STANDING, made
 from tests.integration.customers.test_lists import classify
 
 
@@ -124,7 +124,7 @@ async def test_matches_of_a_search_are_changed_and_taken_back(api: httpx.AsyncCl
 
     assert rehearsed["customers"] == done["customers"] == 3
     assert (await held(api, harbours[0])) == {
-        "customer_status": [1],
+        **STANDING,
         "customer_type": [2],
         "product": [product],
     }
@@ -140,7 +140,7 @@ async def test_matches_of_a_search_are_changed_and_taken_back(api: httpx.AsyncCl
             "fields": {"classifications": "changed_since"},
         }
     ]
-    assert await held(api, harbours[0]) == {"customer_status": [1]}
+    assert await held(api, harbours[0]) == STANDING
     assert (await held(api, harbours[1]))["customer_type"] == [1]
 
     twice = await api.post(f"/v1/operations/{done['operation_id']}/undo")
@@ -167,7 +167,7 @@ async def test_a_value_that_is_gone_is_not_given_back(api: httpx.AsyncClient) ->
 async def test_an_operation_is_whole_or_not_at_all(api: httpx.AsyncClient) -> None:
     live = await made(api, "/v1/customers", name="Live")
     ended = await made(api, "/v1/customers", name="E", classifications={"customer_status": [5]})
-    body = {"filter": {"ended": "show"}, "put": {"end_reason": [1]}}
+    body = {"filter": {"ended": "show"}, "everybody": True, "put": {"end_reason": [1]}}
 
     refused = await api.post("/v1/customer-changes", json=body)
 
@@ -175,7 +175,8 @@ async def test_an_operation_is_whole_or_not_at_all(api: httpx.AsyncClient) -> No
     assert "end_reason" not in await held(api, live)
     assert "end_reason" not in await held(api, ended)
     bare = await api.post(
-        "/v1/customer-changes", json={"filter": {}, "remove": {"customer_status": [1]}}
+        "/v1/customer-changes",
+        json={"filter": {}, "everybody": True, "remove": {"customer_status": [1]}},
     )
     assert bare.status_code == 422
     missing = await api.post(f"/v1/operations/{uuid4()}/undo")

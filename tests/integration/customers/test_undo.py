@@ -10,7 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from services.customers.domain.contact_data import PostalAddress
+from services.customers.domain.contact_data import Place, PostalAddress
 from services.customers.handlers.change_bans import SetBans, ban_contact, ban_customer
 from services.customers.handlers.save_contact import SaveContact, change_contact, create_contact
 from services.customers.handlers.save_customer import (
@@ -148,7 +148,7 @@ async def test_created_records_go_and_come_back_with_the_redo(
             for n in range(4)
         ]
         ann = await create_contact(
-            SaveContact(first_name="Ann", customers=((firms[0], None),)),
+            SaveContact(first_name="Ann", customers=(Place(firms[0], None),)),
             importing.unit,
             region="FI",
         )
@@ -292,7 +292,7 @@ async def test_a_contact_gets_all_of_itself_back(
             SaveContact(
                 first_name="Anna",
                 address=PostalAddress("Street 1"),
-                customers=((UUID(other["customer_id"]), "boss"),),
+                customers=(Place(UUID(other["customer_id"]), "boss"),),
                 attributes=frozenset({ticks[1]}),
                 categories=frozenset(),
             ),
@@ -330,7 +330,7 @@ async def test_no_undo_weakens_a_ban(customers: Service, api: httpx.AsyncClient)
             SaveContact(
                 first_name="Ann",
                 email="other@example.com",
-                customers=((UUID(firm["customer_id"]), None),),
+                customers=(Place(UUID(firm["customer_id"]), None),),
                 attributes=frozenset({number, tick}),
             ),
             banning.unit,

@@ -9,7 +9,7 @@ Old code must survive this schema: add, backfill, then enforce; remove when nobo
 from alembic import op
 
 revision = '0009'
-down_revision = '0006'
+down_revision = '0008'
 branch_labels = None
 depends_on = None
 

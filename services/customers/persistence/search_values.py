@@ -1,0 +1,113 @@
+"""Conditions on the values of attributes: who holds the attribute, by its index, then the value.
+
+Like a fragment, they are looked up first, up to a bound. Few hits are taken as they are; where
+there are many, the sort order is walked, since hits are then found soon.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.customers.domain.attribute_values import NUMBER, Value
+from services.customers.domain.lists import CONTACT_ATTRIBUTE, CUSTOMER_ATTRIBUTE
+from services.customers.domain.search import Scope, ValueFilter, checked_comparisons
+from services.customers.persistence.lists import attributes_of
+
+FEW_HITS = 4000
+
+
+@dataclass(slots=True)
+class Conditions:
+    """Conditions on live customers that are added one by one, with the values they need."""
+
+    conditions: list[str] = field(default_factory=lambda: ["deleted_at IS NULL"])
+    values: dict[str, Any] = field(default_factory=dict)
+    # A condition that is too dear to count by, and what stands for it then.
+    sample: tuple[str, str] | None = None
+
+    def add(self, condition: str, **values: Any) -> None:
+        """Add a condition that must hold as well."""
+        self.conditions.append(condition)
+        self.values.update(values)
+
+
+def escaped(fragment: str) -> str:
+    """Return a fragment as a pattern that finds it and nothing else."""
+    return fragment.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+async def add_attribute_values(
+    connection: AsyncConnection, building: Conditions, wanted: Sequence[ValueFilter]
+) -> None:
+    """Add what values of attributes must be; refuse what does not fit the type of an attribute."""
+    if not wanted:
+        return
+    scopes = {one.scope for one in wanted}
+    known = {scope: await attributes_of(connection, _LISTS[scope]) for scope in scopes}
+    looked_up = Conditions()
+    for place, one in enumerate(wanted):
+        attribute = known[one.scope].get(one.attribute)
+        compared = checked_comparisons(place, one, attribute)
+        assert attribute is not None
+        reference = attribute.key if one.scope is Scope.CUSTOMER else attribute.number
+        looked_up.values |= {f"holds{place}": reference, f"attribute{place}": str(one.attribute)}
+        comparisons = [
+            _compared(f"{name}{place}", name, attribute.value_type, value, looked_up, place)
+            for name, value in compared.items()
+        ]
+        looked_up.add(
+            _CONDITIONS[one.scope].format(place=place, comparisons=" AND ".join(comparisons))
+        )
+    found = await connection.execute(
+        text(
+            f"SELECT customer_id FROM customer WHERE {' AND '.join(looked_up.conditions)} "
+            "LIMIT :few_hits"
+        ),
+        {**looked_up.values, "few_hits": FEW_HITS + 1},
+    )
+    hits = found.scalars().all()
+    if len(hits) <= FEW_HITS:
+        building.add("customer_id = ANY(CAST(:value_hits AS uuid[]))", value_hits=list(hits))
+    else:
+        for condition in looked_up.conditions[1:]:
+            building.add(condition)
+        building.values |= looked_up.values
+
+
+def _compared(
+    label: str, name: str, value_type: str, value: Value, building: Conditions, place: int
+) -> str:
+    """Return one comparison. Numbers are compared as JSON: nothing that is stored makes it fail."""
+    held = f"(attribute_values ->> CAST(:attribute{place} AS text))"
+    if value_type == NUMBER:
+        building.values[label] = json.dumps(value)
+        operator = _OPERATORS[name]
+        return (
+            f"(attribute_values -> CAST(:attribute{place} AS text)) {operator} "
+            f"CAST(:{label} AS jsonb)"
+        )
+    if name == "contains":
+        building.values[label] = f"%{escaped(str(value))}%"
+        return f"lower({held}) LIKE lower(:{label})"
+    building.values[label] = value
+    if name == "equals":
+        return f"lower({held}) = lower(:{label})"
+    return f'{held} COLLATE "C" {_OPERATORS[name]} :{label}'
+
+
+_LISTS = {Scope.CUSTOMER: CUSTOMER_ATTRIBUTE, Scope.CONTACT: CONTACT_ATTRIBUTE}
+_OPERATORS = {"equals": "=", "at_least": ">=", "at_most": "<="}
+_CONDITIONS = {
+    Scope.CUSTOMER: "(classifications @> ARRAY[CAST(:holds{place} AS int)] AND {comparisons})",
+    Scope.CONTACT: """customer_id IN (
+        SELECT place.customer_id
+        FROM (SELECT contact_id, attribute_values FROM contact
+              WHERE deleted_at IS NULL AND attributes @> ARRAY[CAST(:holds{place} AS int)])
+             AS contact
+        JOIN contact_customer AS place USING (contact_id)
+        WHERE {comparisons})""",
+}
