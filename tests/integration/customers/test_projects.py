@@ -1,5 +1,6 @@
 """A customer that is picked for a project against a rule: recorded as that, never dropped."""
 
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -200,6 +201,10 @@ async def test_the_older_and_the_repeated_change_nothing(
     )
 
     assert await projects(customers) == {"V": (2, "Project V", "A"), "T": (0, "Project T", "A")}
+    async with customers.engine.connect() as connection:
+        said = "SELECT said_at FROM erp_project WHERE project_ref = 'V'"
+        said_at = (await connection.execute(text(said))).scalar_one()
+    assert said_at == datetime.fromisoformat(early)
     assert await violations(api) == []
     assert await parked(customers) == {}
 
