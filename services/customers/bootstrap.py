@@ -19,6 +19,7 @@ from services.customers.api.register import register_router
 from services.customers.api.reports import reports_router
 from services.customers.api.search import search_router
 from services.customers.api.tags import TAGS
+from services.customers.api.violations import violations_router
 from services.customers.handlers.complete_customers import complete_customers
 from services.customers.handlers.install_defaults import install_defaults
 from services.customers.handlers.save_customer import Here
@@ -105,6 +106,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             duplicates_router(units),
             profiles_router(units),
             history_router(units),
+            violations_router(units),
             deleted_router(units, here, enabled=settings.restore_enabled),
             erp_router(inbox),
         ],

@@ -42,7 +42,7 @@ CATALOGUE: dict[str, EventType] = {
         EventType("erp.sales-order-posted.v1", erp.SalesOrderPosted, ("customers",)),
         EventType("erp.sales-order-cancelled.v1", erp.SalesOrderCancelled, ("customers",)),
         EventType("erp.customer-saved.v1", erp.CustomerSaved, ("customers",)),
-        EventType("erp.project-saved.v1", erp.ProjectSaved, ()),
+        EventType("erp.project-saved.v1", erp.ProjectSaved, ("customers",)),
         EventType("customers.customer-saved.v1", customers.CustomerSaved, ("mailing",)),
         EventType("customers.customer-deleted.v1", customers.CustomerDeleted, ("mailing",)),
         EventType("customers.contact-saved.v1", customers.ContactSaved, ("mailing",)),
@@ -54,6 +54,7 @@ CATALOGUE: dict[str, EventType] = {
         EventType("customers.relationship-started.v1", customers.RelationshipStarted, ()),
         EventType("customers.relationship-ended.v1", customers.RelationshipEnded, ()),
         EventType("customers.document-recorded.v1", customers.DocumentRecorded, ()),
+        EventType("customers.rule-violated.v1", customers.RuleViolated, ()),
         EventType("customers.bans-changed.v1", customers.BansChanged, ("mailing",)),
         EventType(
             "customers.consent-confirmed.v1",

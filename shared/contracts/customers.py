@@ -195,6 +195,19 @@ class DocumentRecorded(Contract):
     order_id: Text | None = None
 
 
+class RuleViolated(Contract):
+    """A customer was picked though its status forbids it. It is recorded, not turned away."""
+
+    customer_id: UUID
+    purpose: Text = Field(description="what it was picked for, such as project")
+    rule: Text = Field(description="the flag of the status, such as selectable_in_project")
+    status_number: int | None = None
+    status_title: Text | None = Field(default=None, description="as the status was called then")
+    project_source: Text
+    project_ref: Key
+    said_at: Moment
+
+
 class BansChanged(Contract):
     """The bans of one contact or of one customer (then: of all its contacts in that role).
 

@@ -126,7 +126,7 @@ class CustomerSaved(Contract):
 
 
 class ProjectSaved(Contract):
-    """A project of the ERP was created or changed."""
+    """A project of the ERP was created or changed. An unversioned one is ordered by `time`."""
 
     project_ref: Key
     version: Annotated[int, Field(ge=1, le=2**53)] | None = None

@@ -50,11 +50,14 @@ class FieldChangeOutput(Output):
 
 
 class EntryOutput(Output):
-    """One change: who (null: not known, or Suhde itself), when, and what of which field."""
+    """One change: who (null: not known, or Suhde itself), when, and what of which field.
+
+    `rule_violated` changed nothing of the customer: it was picked against a rule.
+    """
 
     at: datetime
     actor: str | None = Field(description="name of the API key, or sources of the events")
-    what: Literal["created", "changed", "deleted", "restored"]
+    what: Literal["created", "changed", "deleted", "restored", "rule_violated"]
     changes: list[FieldChangeOutput]
     operation_id: UUID | None = Field(description="of the operation that changed many at once")
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from services.customers.domain.attribute_values import Value
 from services.customers.domain.bans import Bans
 from services.customers.domain.contact_data import Place, PostalAddress
+from services.customers.domain.eligibility import Purpose, Status
 from services.customers.domain.lists import FactValue
 from services.customers.domain.relationship import CountedDocument, Relationship
 
@@ -134,6 +135,24 @@ class DocumentRecorded:
     gross_amount: Decimal | None = None
     margin: Decimal | None = None
     order_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleViolated:
+    """
+    A customer was picked though its status forbids it: recorded all the same (VF-A6).
+
+    `status` is the one that it had then; `event_id` names the event of the project's source.
+    """
+
+    customer_id: UUID
+    purpose: Purpose
+    rule: str
+    status: Status | None
+    project_source: str
+    project_ref: str
+    event_id: str
+    said_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

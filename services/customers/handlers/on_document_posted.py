@@ -70,8 +70,10 @@ def on_document_posted(
     return handle
 
 
-def reference(message: Message[erp.DocumentIdentity], countries: Collection[str]) -> Reference:
-    """Return how a document names its customer; an ERP's own keys are its own."""
+def reference(
+    message: Message[erp.DocumentIdentity | erp.ProjectSaved], countries: Collection[str]
+) -> Reference:
+    """Return how a document or project names its customer; an ERP's own keys are its own."""
     named = message.data.customer
     if named.erp_ref is not None:
         return "erp_ref", message.source, named.erp_ref
@@ -81,7 +83,7 @@ def reference(message: Message[erp.DocumentIdentity], countries: Collection[str]
 
 
 def waiting_key(named: Reference) -> str:
-    """Return what a document waits for while its customer is unknown."""
+    """Return what a document or project waits for while its customer is unknown."""
     return f"customer {named[0]} {named[1]} {named[2]}"
 
 

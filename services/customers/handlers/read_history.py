@@ -1,7 +1,7 @@
 """Show who changed what of a record, when, from what and to what, and how long statuses lasted."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,6 +32,7 @@ _ATTRIBUTES = {"customer": CUSTOMER_ATTRIBUTE, "contact": CONTACT_ATTRIBUTE}
 _CALLED = {"position": "order"}
 # How the database calls what of a record stands in rows of its own, and what it was created by.
 _PLACE, _REFERENCE, _CREATED = "place:", "reference:", "created"
+_VIOLATED = "rule_violated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,8 @@ def _entry(row: Row[Any], names: _Names) -> Entry:
     what = "created" if _CREATED in row.after else "changed"
     if "deleted_at" in row.before:
         what = "restored" if row.after["deleted_at"] is None else "deleted"
+    if _VIOLATED in row.after:
+        what = _VIOLATED
     by_field = tuple(sorted(changes, key=lambda one: one.field))
     return Entry(row.at, row.actor, what, by_field, row.operation_id)
 
@@ -210,13 +213,19 @@ async def check_eligibility(
 ) -> tuple[Status | None, Eligibility]:
     """Return the status of a live customer, and whether it may be picked for the purpose."""
     customer = live_customer(await fetch_customers(connection, [customer_id]), customer_id)
-    held = await values_of(connection, customer.classifications)
-    status = next(
-        (
-            Status(row.number, row.title, row.facts)
-            for row in held.values()
-            if row.list == CUSTOMER_STATUS
-        ),
-        None,
-    )
+    status = (await statuses_of([customer], connection))[customer_id]
     return status, eligibility(status, purpose)
+
+
+async def statuses_of(
+    customers: Collection[Row[Any]], connection: AsyncConnection
+) -> dict[UUID, Status | None]:
+    """Return the present status of each of these customers."""
+    held = await values_of(connection, {key for row in customers for key in row.classifications})
+    statuses = {
+        key: Status(row.number, row.title, row.facts)
+        for key, row in held.items()
+        if row.list == CUSTOMER_STATUS
+    }
+    found = {row.customer_id: status_in(row.classifications, statuses) for row in customers}
+    return {one: None if key is None else statuses[key] for one, key in found.items()}

@@ -197,6 +197,23 @@ def _(event: events.DocumentRecorded) -> Publication:
 
 
 @translate.register
+def _(event: events.RuleViolated) -> Publication:
+    return publication(
+        told.RuleViolated(
+            customer_id=event.customer_id,
+            purpose=event.purpose.value,
+            rule=event.rule,
+            status_number=event.status.number if event.status else None,
+            status_title=event.status.title if event.status else None,
+            project_source=event.project_source,
+            project_ref=event.project_ref,
+            said_at=event.said_at,
+        ),
+        subject=f"customer/{event.customer_id}",
+    )
+
+
+@translate.register
 def _(event: events.FirstDocumentKnown) -> Publication:
     document = event.document
     model = told.FirstInvoicePosted if document.kind == "invoice" else told.FirstSalesOrderPosted

@@ -7,6 +7,7 @@ from services.customers.handlers.on_consent_probed import on_consent_probed
 from services.customers.handlers.on_contact_unsubscribed import on_contact_unsubscribed
 from services.customers.handlers.on_customer_saved import on_customer_saved
 from services.customers.handlers.on_document_posted import on_document_posted
+from services.customers.handlers.on_project_saved import on_project_saved
 from shared.chassis.worker import Subscription
 from shared.contracts import erp, mailing
 
@@ -25,6 +26,7 @@ def subscriptions(
         "erp.customer-saved.v1": Subscription(
             erp.CustomerSaved, on_customer_saved(region, countries)
         ),
+        "erp.project-saved.v1": Subscription(erp.ProjectSaved, on_project_saved(countries)),
         "mailing.consent-probed.v1": Subscription(mailing.ConsentProbed, on_consent_probed),
         "mailing.contact-unsubscribed.v1": Subscription(
             mailing.ContactUnsubscribed, on_contact_unsubscribed

@@ -352,6 +352,36 @@ Table(
     moment("replaced_at", nullable=False),
 )
 Table(
+    "erp_project",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("project_ref", Text, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    moment("said_at", nullable=False),
+    # As it was told: who was merged since stands for the survivor.
+    Column("customer_id", ForeignKey("customer.customer_id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("active", Boolean, nullable=False),
+)
+# Customers that were picked against a rule, each pick by itself, for good.
+Table(
+    "rule_violation",
+    metadata,
+    Column("violation_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("customer_id", ForeignKey("customer.customer_id"), nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    # The status that forbade it, as it was called then.
+    Column("status_number", Integer),
+    Column("status_title", Text),
+    Column("source", Text, nullable=False),
+    Column("project_ref", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    moment("said_at", nullable=False),
+    moment("recorded_at", nullable=False),
+    Index("ix_rule_violation_customer", "customer_id", "violation_id"),
+)
+Table(
     "operation",
     metadata,
     Column("operation_id", UUID(as_uuid=True), primary_key=True),

@@ -106,6 +106,8 @@ CREATED_IN_USE = text(
     WHERE record = 'customer' AND field = 'created' AND why IS NULL
       AND (EXISTS (SELECT FROM erp_document AS document
                    WHERE document.customer_id = undoing.record_id)
+           OR EXISTS (SELECT FROM erp_project AS project
+                      WHERE project.customer_id = undoing.record_id)
            OR EXISTS (SELECT FROM contact_customer AS place
                       WHERE place.customer_id = undoing.record_id AND NOT EXISTS (
                             SELECT FROM undoing AS made WHERE made.field = 'created'

@@ -50,6 +50,13 @@ def void(type_: str, document_id: str, ref: str, **fields: Any) -> dict[str, Any
     return event(type_, {"document_id": document_id, "customer": {"erp_ref": ref}, **fields})
 
 
+def project(ref: str, customer: str | dict[str, str], **fields: Any) -> dict[str, Any]:
+    attributes = {"time": fields.pop("time")} if "time" in fields else {}
+    named = {"erp_ref": customer} if isinstance(customer, str) else customer
+    data = {"project_ref": ref, "name": f"Project {ref}", "customer": named, **fields}
+    return event("project-saved", data, **attributes)
+
+
 async def send(service: Service, events: Iterable[dict[str, Any]]) -> list[Stored]:
     """Store the events as the bus would, structured, and let the service work them off."""
     fates = await service.inbox.store([Incoming(json.dumps(one).encode(), {}) for one in events])

@@ -197,9 +197,8 @@ async def test_an_order_of_an_ended_customer_breaks_no_rule_and_is_recorded(
     customers: Service, api: httpx.AsyncClient
 ) -> None:
     """
-    VF-11 and VF-13 block projects and picks as supplier. No event that this service hears creates
-    either, and no rule forbids a sale to a customer of any status (see decision 0009): the order is
-    recorded like any other, never dropped.
+    VF-11 and VF-13 block projects and picks as supplier; no rule forbids a sale to a customer of
+    any status (see decision 0009): the order is recorded like any other, never dropped.
     """
     await send(customers, [customer("A")])
     (firm,) = (await api.get("/v1/customers")).json()["items"]
@@ -209,6 +208,7 @@ async def test_an_order_of_an_ended_customer_breaks_no_rule_and_is_recorded(
 
     (recorded,) = await told(customers, "customers.document-recorded.v1")
     assert recorded["customer_id"] == firm["customer_id"]
+    assert await told(customers, "customers.rule-violated.v1") == []
     assert await parked(customers) == {}
 
 

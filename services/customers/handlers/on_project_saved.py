@@ -1,0 +1,119 @@
+"""Record an ERP's projects; whoever was picked for one against a rule is recorded as well.
+
+The ERP asks before it creates (VF-12). What comes all the same is never dropped: it is kept with
+the rule that it breaks (VF-A6). A later change of flag or status breaks no rule afterwards (VF-A5).
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from services.customers.domain.eligibility import Purpose, Status, eligibility
+from services.customers.domain.events import RuleViolated
+from services.customers.domain.projects import ProjectState, contradiction, is_newer, picks
+from services.customers.handlers.on_document_posted import reference, waiting_key
+from services.customers.handlers.read_history import statuses_of
+from services.customers.persistence.documents import lock_customers, resolve_customers
+from services.customers.persistence.projects import (
+    insert_projects,
+    keep_violations,
+    lock_projects,
+    update_projects,
+)
+from shared.chassis.messages import Batch, Message
+from shared.chassis.unit_of_work import UnitOfWork
+from shared.contracts import erp
+
+Told = tuple[Message[erp.ProjectSaved], ProjectState]
+
+
+def on_project_saved(
+    countries: Collection[str],
+) -> Callable[[Batch[Any], UnitOfWork], Any]:
+    """Return the handler for projects; `countries` are those whose business ids are known."""
+
+    async def handle(batch: Batch[erp.ProjectSaved], uow: UnitOfWork) -> None:
+        references = {message.seq: reference(message, countries) for message in batch}
+        customers = await resolve_customers(uow.connection, set(references.values()))
+        told: list[Told] = []
+        for message in batch:
+            customer_id = customers[references[message.seq]]
+            if customer_id is None:
+                batch.wait(message, waiting_key(references[message.seq]))
+            else:
+                told.append((message, _state(message, customer_id)))
+        if told:
+            await _record(batch, told, uow)
+
+    return handle
+
+
+async def _record(batch: Batch[Any], told: Sequence[Told], uow: UnitOfWork) -> None:
+    # Locked before the projects are looked at, so that nobody's status changes while it is judged.
+    customers = await lock_customers(
+        uow.connection, {state.customer_id for _, state in told}, resolved=True
+    )
+    statuses = await statuses_of(customers.values(), uow.connection)
+    known = await lock_projects(uow.connection, {state.key for _, state in told})
+    newest, picked = _fold(batch, told, known)
+    fresh = [state for key, state in newest.items() if key not in known]
+    changed = [state for key, state in newest.items() if key in known and state != known[key]]
+    if fresh:
+        await insert_projects(uow.connection, fresh)
+    if changed:
+        await update_projects(uow.connection, changed)
+    violations = _violations(picked, statuses)
+    if violations:
+        await keep_violations(uow.connection, violations, now=uow.now)
+        uow.record_all(violations)
+
+
+def _fold(
+    batch: Batch[Any], told: Sequence[Told], known: dict[tuple[str, str], ProjectState]
+) -> tuple[dict[tuple[str, str], ProjectState], list[Told]]:
+    """Return the states that hold now and what picked a customer; set contradictions aside."""
+    states = dict(known)
+    picked: list[Told] = []
+    for message, state in told:
+        current = states.get(state.key)
+        refused = None if current is None else contradiction(state, current)
+        if refused is not None:
+            batch.park(message, reason=refused.reason, detail=refused.detail)
+        elif current is None or is_newer(state, current):
+            states[state.key] = state
+            if picks(state, current):
+                picked.append((message, state))
+    return states, picked
+
+
+def _violations(
+    picked: Sequence[Told], statuses: Mapping[UUID, Status | None]
+) -> list[RuleViolated]:
+    verdicts = {one: eligibility(status, Purpose.PROJECT) for one, status in statuses.items()}
+    return [
+        RuleViolated(
+            customer_id=state.customer_id,
+            purpose=Purpose.PROJECT,
+            rule=verdicts[state.customer_id].rule,
+            status=statuses[state.customer_id],
+            project_source=state.source,
+            project_ref=state.project_ref,
+            event_id=message.message_id,
+            said_at=state.said_at,
+        )
+        for message, state in picked
+        if not verdicts[state.customer_id].allowed
+    ]
+
+
+def _state(message: Message[erp.ProjectSaved], customer_id: UUID) -> ProjectState:
+    data = message.data
+    return ProjectState(
+        source=message.source,
+        project_ref=data.project_ref,
+        version=data.version or 0,
+        said_at=message.time or message.received_at,
+        customer_id=customer_id,
+        name=data.name,
+        active=data.active,
+    )
