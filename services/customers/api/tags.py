@@ -9,7 +9,7 @@ TAGS = {
     "jobs": "What changes many records: how far it is, what came of it, cancelling.",
     "operations": "Change many customers at once; rehearse, list and undo it.",
     "duplicates": "Customers and contacts that may be the same, and pairs that are not.",
-    "merges": "Merge customers or contacts, by a map of whose fields win; undone like any operation.",
+    "merges": "Merge customers or contacts, by a map of whose fields win; undone like operations.",
     "reports": "Counts, endings and turnover by the values of the lists.",
     "history": "What changed, times in statuses, and what a status allows.",
     "deleted": "Deleted records and the way back, where the deployment has activated it.",
