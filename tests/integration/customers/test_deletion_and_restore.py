@@ -37,6 +37,7 @@ async def test_a_deleted_customer_is_gone_for_everybody(
     assert (await told(customers, DELETED))[-1] == {
         "customer_id": firm["customer_id"],
         "version": gone["version"],
+        "merged_into": None,
     }
     fetched = await api.get(url(firm))
     assert (fetched.status_code, fetched.json()["slug"]) == (404, "customer_not_found")
