@@ -6,13 +6,20 @@ from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
 
+from services.customers.domain.bans import CHANNEL_OF, bans_of
 from services.customers.domain.business_ids import checked_business_id
+from services.customers.handlers.change_bans import tell_contact_bans, tell_customer_bans
 from services.customers.handlers.save_customer import keys_of, next_number
 from services.customers.handlers.tell_records import tell_contacts, tell_customers
 from services.customers.persistence import deleted as store
 from services.customers.persistence.contacts import fetch_contacts, lock_contacts
 from services.customers.persistence.customers import fetch_customers, fetch_references
 from services.customers.persistence.documents import lock_customers
+from services.customers.persistence.merged_bans import (
+    hand_on_contact_bans,
+    hand_on_customer_bans,
+)
+from services.customers.persistence.register import fetch_settings
 from shared.chassis.errors import Kind, Refusal
 from shared.chassis.unit_of_work import UnitOfWork
 
@@ -54,7 +61,8 @@ async def restore_customer(
     customer_id: UUID, command: RestoreCustomer, uow: UnitOfWork, *, countries: Collection[str]
 ) -> None:
     """Restore a customer with its classifications, references and bans; documents that wait for
-    it go on. Refused while a live customer owns a key it would have.
+    it go on. One that was merged keeps the bans that its survivor got meanwhile. Refused while a
+    live customer owns a key it would have.
     """
     await lock_customers(uow.connection, [customer_id])
     row = (await fetch_customers(uow.connection, [customer_id])).get(customer_id)
@@ -73,7 +81,13 @@ async def restore_customer(
             )
     except IntegrityError:
         raise await _conflict(number, business_id, uow) from None
-    await tell_customers([customer_id], uow)
+    banned: list[UUID] = []
+    if row.merged_into is not None:
+        banned = await hand_on_customer_bans(
+            uow.connection, parted=[customer_id], merged=(), now=uow.now
+        )
+    rows = await tell_customers([customer_id], uow)
+    await tell_customer_bans({one: rows[one] for one in banned}, uow)
     references = (await fetch_references(uow.connection, [customer_id])).get(customer_id, [])
     keys = {"number": number, "business_id": business_id}
     uow.release(keys_of(keys, tuple(references)))
@@ -81,12 +95,21 @@ async def restore_customer(
 
 async def restore_contact(contact_id: UUID, uow: UnitOfWork) -> None:
     """Restore a contact with its places, attributes and bans."""
+    settings = await fetch_settings(uow.connection, lock=True)
     await lock_contacts(uow.connection, [contact_id])
     row = (await fetch_contacts(uow.connection, [contact_id])).get(contact_id)
     if row is None or row.deleted_at is None:
         raise DeletedNotFound(f"There is no deleted contact {contact_id}.")
     await store.restore_contacts(uow.connection, [contact_id], now=uow.now)
-    await tell_contacts([contact_id], uow)
+    banned: list[UUID] = []
+    if row.merged_into is not None:
+        bans = [number for name in CHANNEL_OF if (number := settings[name]) is not None]
+        banned = await hand_on_contact_bans(
+            uow.connection, parted=[contact_id], merged=(), bans=bans, now=uow.now
+        )
+    rows = await tell_contacts([contact_id], uow)
+    held = {one: bans_of(rows[one].attributes, settings) for one in banned}
+    await tell_contact_bans(held, uow)
 
 
 async def _conflict(number: str, business_id: str | None, uow: UnitOfWork) -> RestoreConflict:

@@ -29,6 +29,10 @@ from services.customers.persistence import undo
 from services.customers.persistence.customers import fetch_references
 from services.customers.persistence.documents import first_documents
 from services.customers.persistence.lists import find_values
+from services.customers.persistence.merged_bans import (
+    hand_on_contact_bans,
+    hand_on_customer_bans,
+)
 from services.customers.persistence.register import fetch_settings
 from services.customers.persistence.rows import relationship_of
 from services.customers.persistence.undo import Given
@@ -127,6 +131,7 @@ async def undo_operation(
         record: {one.record_id: one for one in given if one.record == record}
         for record in ("customer", "contact")
     }
+    await _hand_on_bans(by_record, bans, uow)
     deleted_customers = await _tell_customers(by_record["customer"], uow, report)
     await _tell_contacts(by_record["contact"], settings, uow)
     report(len(given), len(given))
@@ -163,6 +168,37 @@ async def _apply(operation_id: UUID, undo_id: UUID, uow: UnitOfWork) -> None:
             # A key was taken between the look and the change; the next look sees by whom.
             continue
     raise UndoDisturbed("Numbers or business ids are being taken by other customers just now.")
+
+
+async def _hand_on_bans(
+    by_record: Mapping[str, dict[UUID, Given]], bans: Collection[int], uow: UnitOfWork
+) -> None:
+    """Let nobody lose a ban by coming back from a merge, or by being merged again (DESIGN 7.3)."""
+    customers, contacts = by_record["customer"], by_record["contact"]
+    banned = await hand_on_customer_bans(uow.connection, **_merges(customers), now=uow.now)
+    for one in banned:
+        customers[one] = _with(customers.get(one), "customer", one, _CUSTOMER_BANS)
+    banned = await hand_on_contact_bans(uow.connection, **_merges(contacts), bans=bans, now=uow.now)
+    for one in banned:
+        contacts[one] = _with(contacts.get(one), "contact", one, {"attributes"})
+
+
+def _merges(given: Mapping[UUID, Given]) -> dict[str, list[UUID]]:
+    heirs = {
+        one: back.fields["merged_into"]
+        for one, back in given.items()
+        if "merged_into" in back.fields
+    }
+    return {
+        "parted": [one for one, heir in heirs.items() if heir is None],
+        "merged": [one for one, heir in heirs.items() if heir is not None],
+    }
+
+
+def _with(given: Given | None, record: str, record_id: UUID, fields: Collection[str]) -> Given:
+    """Return what a record was given, these fields among it."""
+    held = given.fields if given is not None else {}
+    return Given(record, record_id, {**dict.fromkeys(fields), **held})
 
 
 def _chunks(ids: Collection[UUID]) -> list[Sequence[UUID]]:

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.customers.persistence import undo_sql as sql
 from services.customers.persistence.deleted import delete_contacts, delete_customers
+from services.customers.persistence.undo_fitness import leave_unfit
 
 CHUNK = 2000
 
@@ -42,11 +43,11 @@ async def plan(connection: AsyncConnection, operation_id: UUID, bans: Collection
         await connection.execute(lock)
     await connection.execute(text("ANALYZE undoing"))
     await connection.execute(sql.LATER, given)
-    for statement in (sql.CREATED_ALONE, sql.CREATED_IN_USE, sql.VALUES_GONE):
+    for statement in (sql.CREATED_ALONE, sql.CREATED_IN_USE):
         await connection.execute(statement)
-    await connection.execute(sql.UNFIT, sql.LAWS)
+    await leave_unfit(connection, operation_id)
     kept: int = (await connection.execute(sql.BANS_KEPT, given)).scalar_one()
-    for statement in (sql.KEEP_BANS, sql.KEEP_BAN_VALUES, sql.NOTHING, sql.WHOLE_UNITS):
+    for statement in (sql.KEEP_BANS, sql.NOTHING, sql.WHOLE_UNITS, sql.WHOLE_MERGES):
         await connection.execute(statement, given)
     return kept
 

@@ -6,7 +6,6 @@ The table `undoing` has one row per record and field; `why` is set where the fie
 
 from sqlalchemy import TextClause, text
 
-from services.customers.domain.lists import ATTRIBUTES_OF, CHOICES_OF, COMPULSORY, LISTS
 from services.customers.domain.undo import CHANGED, GONE, TAKEN, UNITS
 from services.customers.persistence.tables import metadata
 
@@ -64,6 +63,9 @@ LOCKS = tuple(
         f"""
         SELECT {key} FROM {record}
         WHERE {key} IN (SELECT record_id FROM undoing WHERE record = '{record}'
+                        UNION SELECT CAST(heir #>> '{{}}' AS uuid)
+                        FROM undoing CROSS JOIN LATERAL unnest(ARRAY[before, after]) AS heir
+                        WHERE record = '{record}' AND field = 'merged_into'
                         {also})
         ORDER BY {key} FOR NO KEY UPDATE
         """
@@ -114,87 +116,6 @@ CREATED_IN_USE = text(
                               AND made.record_id = place.contact_id)))
     """
 )
-# Also a status that has come to mean something else: the day of the end would not fit it.
-VALUES_GONE = text(
-    f"""
-    UPDATE undoing SET why = '{GONE}'
-    WHERE why IS NULL
-      AND (field = 'classifications' AND EXISTS (
-               SELECT FROM jsonb_array_elements_text(before) AS held
-               WHERE NOT EXISTS (SELECT FROM list_value WHERE key = CAST(held AS int)))
-           OR record = 'contact' AND field = 'attributes' AND EXISTS (
-               SELECT FROM jsonb_array_elements_text(before) AS held
-               WHERE NOT EXISTS (SELECT FROM list_value WHERE list = 'contact_attribute'
-                                   AND number = CAST(held AS int)))
-           OR record = 'customer' AND field = 'classifications'
-              AND EXISTS (SELECT FROM jsonb_array_elements_text(before) AS held
-                          JOIN list_value ON key = CAST(held AS int)
-                          WHERE list = 'customer_status' AND facts @> '{{"ended": true}}')
-                  <> coalesce(
-                      (SELECT ended.before <> 'null' FROM undoing AS ended
-                       WHERE ended.record_id = undoing.record_id AND ended.field = 'ended_on'),
-                      (SELECT ended_on IS NOT NULL FROM customer
-                       WHERE customer_id = undoing.record_id))
-           OR record = 'customer'
-              AND NOT EXISTS (SELECT FROM customer WHERE customer_id = undoing.record_id)
-           OR record = 'contact'
-              AND NOT EXISTS (SELECT FROM contact WHERE contact_id = undoing.record_id))
-    """
-)
-# What a record would hold must be what it could be given today.
-UNFIT = text(
-    f"""
-    WITH altered AS (  -- attributes of another type, and choices of another attribute, since then
-        SELECT DISTINCT value.key, value.list, value.number
-        FROM list_value AS value JOIN history AS change ON change.record = 'list_value'
-                                                       AND change.record_id = value.value_id
-        WHERE value.list = ANY(CAST(:lists AS text[]))
-          AND change.history_id > (SELECT min(since) FROM undoing)
-          AND (coalesce(change.before #>> '{{facts,value_type}}', 'tick')
-                   <> coalesce(change.after #>> '{{facts,value_type}}', 'tick')
-               OR value.list = ANY(CAST(:choices AS text[])) AND change.before ? 'parent')
-    ), would AS (
-        SELECT undoing.record, undoing.record_id, value.list, value.facts
-        FROM undoing
-        CROSS JOIN LATERAL jsonb_array_elements_text(
-            CASE WHEN field = 'classifications' THEN before ELSE '[]' END) AS held
-        JOIN list_value AS value ON value.key = CAST(held AS int)
-        WHERE why IS NULL
-    )
-    UPDATE undoing SET why = '{GONE}'
-    WHERE why IS NULL AND (
-        field IN ('classifications', 'attributes', 'attribute_values') AND EXISTS (
-            SELECT FROM altered WHERE
-                field = 'classifications' AND before @> to_jsonb(altered.key)
-                OR field = 'attributes' AND altered.list = 'contact_attribute'
-                   AND before @> to_jsonb(altered.number)
-                OR record = 'customer' AND EXISTS (
-                    SELECT FROM customer WHERE customer_id = record_id
-                      AND altered.key = ANY(customer.classifications))
-                OR record = 'contact' AND EXISTS (
-                    SELECT FROM contact WHERE contact_id = record_id
-                      AND (altered.key = ANY(contact.classifications)
-                           OR altered.list = 'contact_attribute'
-                              AND altered.number = ANY(contact.attributes))))
-        OR field = 'classifications' AND (
-            EXISTS (SELECT FROM would WHERE would.record_id = undoing.record_id
-                      AND would.facts ->> 'scope'
-                          = CASE record WHEN 'customer' THEN 'contact' ELSE 'customer' END)
-            OR EXISTS (SELECT FROM would WHERE would.record_id = undoing.record_id
-                         AND would.list = ANY(CAST(:single AS text[]))
-                       GROUP BY would.list HAVING count(*) > 1)
-            OR record = 'customer'
-               AND (SELECT count(*) FROM would WHERE would.record_id = undoing.record_id
-                      AND would.list = ANY(CAST(:compulsory AS text[])))
-                   <> cardinality(CAST(:compulsory AS text[]))))
-    """
-)
-LAWS = {
-    "lists": [*CHOICES_OF, *ATTRIBUTES_OF],
-    "choices": list(ATTRIBUTES_OF),
-    "compulsory": list(COMPULSORY),
-    "single": [one.name for one in LISTS.values() if not one.several],
-}
 _BANNED_BY_IT = """
     why IS NULL AND record = 'contact' AND field = 'attributes' AND EXISTS (
         SELECT FROM jsonb_array_elements(after) AS held (number)
@@ -216,22 +137,21 @@ KEEP_BANS = text(
     WHERE ({_BANNED_BY_IT}) OR ({_BAN_SET_BY_IT})
     """
 )
-# An attribute has its value exactly while it is held, so a ban that is kept keeps its value.
-KEEP_BAN_VALUES = text(
-    """
-    UPDATE undoing SET before = before || coalesce((
-        SELECT jsonb_object_agg(held.key, held.value) FROM jsonb_each(undoing.after) AS held
-        WHERE NOT undoing.before ? held.key
-          AND held.key = ANY(CAST(CAST(:bans AS int[]) AS text[]))), '{}')
-    WHERE record = 'contact' AND field = 'attribute_values' AND why IS NULL
-    """
-)
 NOTHING = text("DELETE FROM undoing WHERE why IS NULL AND before = after")
 WHOLE_UNITS = text(
     """
     UPDATE undoing SET why = other.why FROM undoing AS other
     WHERE other.record_id = undoing.record_id AND other.unit = undoing.unit
       AND other.why IS NOT NULL AND undoing.why IS NULL
+    """
+)
+# A merge is done again as a whole or not at all, or records would be half of two.
+WHOLE_MERGES = text(
+    f"""
+    UPDATE undoing SET why = '{GONE}'
+    WHERE why IS NULL AND EXISTS (
+        SELECT FROM undoing AS stays
+        WHERE stays.field = 'merged_into' AND stays.before <> 'null' AND stays.why IS NOT NULL)
     """
 )
 TO_DELETE = text(

@@ -1,5 +1,9 @@
-"""Whatever is done to records, attributes and lists: what is held is always lawful (LS-A11)."""
+"""
+Whatever is done to records, attributes and lists: what is held is always lawful (LS-A11), nothing
+belongs to who is merged away, and no ban is lost (TS-A9).
+"""
 
+import os
 from itertools import count
 from typing import Any
 
@@ -14,6 +18,7 @@ from tests.integration.customers.api_helpers import contact_at, delete, made, re
 from tests.integration.customers.attributes import PATHS, attribute, choice, give, outlaws
 from tests.integration.customers.test_lists import delete as delete_value
 from tests.integration.customers.test_lists import put_value
+from tests.integration.republish.world import true_bans
 
 VALUES: dict[str, list[Any]] = {
     "tick": ["wrong", None],
@@ -26,21 +31,24 @@ TYPES = tuple(VALUES)
 ACTIONS = (
     *("value", "value", "tick", "choose", "put", "many", "many", "undo", "undo"),
     *("retype", "archive", "merge", "remove", "rehome", "delete", "restore"),
-    *("status", "kind", "group", "narrow"),
+    *("status", "kind", "group", "narrow", "unite", "unite", "unite", "undo", "undo", "ban", "ban"),
 )
 Step = tuple[str, int, int, int]
 STEPS = st.lists(
-    st.tuples(st.sampled_from(ACTIONS), st.integers(0, 3), st.integers(0, 5), st.integers(0, 5)),
+    st.tuples(st.sampled_from(ACTIONS), st.integers(0, 5), st.integers(0, 5), st.integers(0, 5)),
     min_size=4,
     max_size=20,
 )
-FIRST = 2  # customers before contacts among the records
+FIRST = 3  # customers before contacts among the records
+CHANNELS = ("email", "sms", "post")
+EVERYBODY: dict[str, Any] = {"filter": {}, "everybody": True}
 
 
 class World:
-    """Two customers and two contacts, with attributes of every type and two lists of choices."""
+    """Three customers and contacts, with attributes of every type and two lists of choices."""
 
-    def __init__(self, api: httpx.AsyncClient, titles: "count[int]") -> None:
+    def __init__(self, customers: Service, api: httpx.AsyncClient, titles: "count[int]") -> None:
+        self.customers = customers
         self.api = api
         self.titles = titles
         self.records: list[dict[str, Any]] = []
@@ -49,14 +57,19 @@ class World:
         self.lists: dict[str, list[int]] = {}
         self.operations: list[str] = []
         self.answers: set[tuple[str, int]] = set()
+        self.banned: dict[str, set[str]] = {}
 
     def title(self) -> str:
         return f"V{next(self.titles)}"
 
     async def fill(self) -> None:
-        firms = [await made(self.api, "/v1/customers", name=self.title()) for _ in range(FIRST)]
-        people = [await contact_at(self.api, firms[0], self.title()) for _ in range(2)]
+        firms = [
+            await made(self.api, "/v1/customers", name=title, references=[reference(title)])
+            for title in (self.title() for _ in range(FIRST))
+        ]
+        people = [await contact_at(self.api, firm, self.title()) for firm in firms]
         self.records = [*firms, *people]
+        self.banned = {record_id(one): set() for one in self.records}
         for of in PATHS:
             self.attributes[of] = [
                 await attribute(self.api, self.title(), one, of=of) for one in (*TYPES, "list")
@@ -77,7 +90,7 @@ class World:
         if answer is not None:
             assert answer.status_code < 500, answer.text
             self.answers.add((what, answer.status_code // 100))
-            if what in ("many", "narrow") and answer.status_code == 200:
+            if what in ("many", "narrow", "unite") and answer.status_code == 200:
                 self.operations.append(answer.json().get("operation_id") or "")
 
     def of(self, which: int) -> str:
@@ -123,7 +136,7 @@ class World:
             {"put": {"customer_group": [self.lists["customer-groups"][one % 2]]}},
             {"put": {"category": [self.lists["categories"][one % 2]]}},
         )[other]
-        return await self.api.post("/v1/customer-changes", json={"filter": {}, **way})
+        return await self.api.post("/v1/customer-changes", json={**EVERYBODY, **way})
 
     async def undo(self, which: int, one: int, other: int) -> httpx.Response | None:
         known = [operation for operation in self.operations if operation]
@@ -199,7 +212,89 @@ class World:
             await delete(self.api, self.records[which])
 
     async def restore(self, which: int, one: int, other: int) -> httpx.Response:
-        return await restore(self.api, self.records[which])
+        record, into = self.records[which], self.records[one % FIRST]
+        if which < FIRST and other == 0:
+            answer = await restore(self.api, record, merge_into=into["customer_id"])
+            newest = (await self.api.get("/v1/operations?limit=1")).json()["items"]
+            self.operations += [one["operation_id"] for one in newest]
+            return answer
+        return await restore(self.api, record)
+
+    async def unite(self, which: int, one: int, other: int) -> httpx.Response | None:
+        """Merge one or two records into another, their status perhaps from one of those."""
+        kind = self.of(which)
+        of_kind = self.records[:FIRST] if kind == "customer" else self.records[FIRST:]
+        into = self.records[which]
+        others = [of_kind[n % FIRST] for n in (which + 1 + one % 2, which + 2 - one % 2)]
+        found = [await self.api.get(url(record)) for record in (into, *others)]
+        live = [
+            record
+            for record, answer in zip((into, *others), found, strict=True)
+            if answer.status_code == 200
+        ]
+        if live[:1] != [into] or len(live) < 2:
+            return None
+        live = live[: 2 + (other == 5)]
+        ids = [record_id(record) for record in live]
+        versions = {
+            answer.json()[f"{kind}_id"]: answer.json()["version"]
+            for answer in found
+            if answer.status_code == 200 and answer.json()[f"{kind}_id"] in ids
+        }
+        fields = {"classifications.customer_status": ids[-1], "number": ids[-1]}
+        return await self.api.post(
+            f"/v1/{kind}-merges",
+            json={
+                "into": ids[0],
+                "from": ids[1:],
+                "fields": fields if kind == "customer" and other % 2 else {},
+                "if_match": versions,
+            },
+        )
+
+    async def ban(self, which: int, one: int, other: int) -> httpx.Response:
+        """Ban somebody: all that are one with him by now are banned."""
+        record, channel = self.records[which], CHANNELS[one % 3]
+        answer = await self.api.put(f"{url(record)}/bans", json={channel: True})
+        assert answer.status_code == 202, answer.text
+        heirs = await self.heirs()
+        for who, heir in heirs.items():
+            if heir == heirs[record_id(record)]:
+                self.banned[who].add(channel)
+        return answer
+
+    async def heirs(self) -> dict[str, str]:
+        """Return who stands for whom: himself, or who lives at the end of his merges."""
+        async with self.customers.engine.connect() as connection:
+            rows = await connection.execute(text(_MERGED))
+            into = {str(row.id): row.merged_into and str(row.merged_into) for row in rows}
+        heirs = {}
+        for one in into:
+            seen = [one]
+            while (above := into[seen[-1]]) is not None:
+                assert above not in seen, "merged in a ring"
+                seen.append(above)
+            heirs[one] = seen[-1]
+        return heirs
+
+    async def lost_bans(self) -> list[tuple[str, set[str]]]:
+        """Return who ought to be banned and is not; a merge hands bans on to the survivor."""
+        held = await true_bans(self.customers)
+        heirs = await self.heirs()
+        for who, heir in heirs.items():
+            self.banned[heir] |= self.banned[who]
+        lost = []
+        for who, channels in self.banned.items():
+            kind = (
+                "customer"
+                if any(r.get("customer_id") == who for r in self.records[:FIRST])
+                else "contact"
+            )
+            bans = held.get(f"{kind}:{heirs[who]}", (False, False, False))
+            missing = channels - {name for name, on in zip(CHANNELS, bans, strict=True) if on}
+            if missing:
+                lost.append((f"{kind} {who}", missing))
+        return lost
 
     async def status(self, which: int, one: int, other: int) -> httpx.Response | None:
         return await self.listed("customer-statuses", "customer_status", which, one, other)
@@ -219,12 +314,12 @@ class World:
             case 0 | 1:
                 return await self.api.post(
                     "/v1/customer-changes",
-                    json={"filter": {}, "put": {name: [first, second][: one % 3]}},
+                    json={**EVERYBODY, "put": {name: [first, second][: one % 3]}},
                 )
             case 2:
                 return await self.api.post(
                     "/v1/customer-changes",
-                    json={"filter": {}, "remove": {name: [first]}, "add": {name: [second]}},
+                    json={**EVERYBODY, "remove": {name: [first]}, "add": {name: [second]}},
                 )
             case 3:
                 number, target = (first, None) if one % 2 else (second, first)
@@ -251,7 +346,7 @@ class World:
 TEXT, NUMBER, LIST = (TYPES.index(one) for one in ("text", "number", "list"))
 
 
-@pytest.mark.requirement("LS-A11", "LS-08", "VF-02", "TS-A10")
+@pytest.mark.requirement("LS-A11", "LS-08", "VF-02", "TS-A9", "TS-A10")
 @given(steps=STEPS)
 @example(  # values, taken from many, of another type before they are given back
     steps=[
@@ -266,16 +361,16 @@ TEXT, NUMBER, LIST = (TYPES.index(one) for one in ("text", "number", "list"))
 )
 @example(  # merged onto an attribute that one of the holders is deleted with
     steps=[
-        ("value", 2, TEXT, 0),
-        ("delete", 2, 0, 0),
-        ("retype", 2, NUMBER, TEXT),
-        ("merge", 2, TEXT, NUMBER),
-        ("restore", 2, 0, 0),
+        ("value", 4, TEXT, 0),
+        ("delete", 4, 0, 0),
+        ("retype", 4, NUMBER, TEXT),
+        ("merge", 4, TEXT, NUMBER),
+        ("restore", 4, 0, 0),
     ]
 )
 @example(steps=[("many", 0, 0, 5), ("narrow", 0, 0, 4), ("undo", 0, 0, 0)])
 @settings(
-    max_examples=20,
+    max_examples=int(os.environ.get("SUHDE_SEQUENCES", "20")),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -284,12 +379,65 @@ async def test_no_sequence_of_operations_breaks_the_law(
 ) -> None:
     async with customers.engine.begin() as connection:
         await connection.execute(text("TRUNCATE inbox, outbox, customer, contact CASCADE"))
-    world = World(restoring, TITLES)
+    world = World(customers, restoring, TITLES)
     await world.fill()
 
     for step in steps:
         await world.take(step)
         assert await outlaws(customers) == [], step
+        assert await stranded(customers) == [], step
+        assert await world.lost_bans() == [], step
+
+
+@pytest.mark.requirement("LS-A11", "TS-A9")
+async def test_every_kind_of_step_does_something(
+    customers: Service, restoring: httpx.AsyncClient
+) -> None:
+    """What the API refuses breaks no law, so a test that is always refused would prove nothing."""
+    world = World(customers, restoring, TITLES)
+    await world.fill()
+
+    for step in [
+        *[("value", 0, TEXT, 0), ("tick", 0, 0, 0), ("choose", 3, 0, 0), ("put", 0, 0, 0)],
+        *[("many", 0, TEXT, 0), ("undo", 0, 0, 0), ("retype", 0, NUMBER, TEXT)],
+        *[("archive", 0, 0, 0), ("merge", 4, NUMBER, NUMBER), ("merge", 0, TEXT, NUMBER)],
+        *[("remove", 0, 0, 0), ("rehome", 0, 0, 5), ("delete", 2, 0, 0), ("restore", 2, 0, 1)],
+        *[("status", 0, 1, 0), ("kind", 0, 1, 0), ("group", 0, 1, 0), ("narrow", 0, 0, 3)],
+        *[("ban", 0, 0, 0), ("unite", 0, 0, 5), ("undo", 0, 0, 0), ("undo", 0, 0, 0)],
+        *[("unite", 4, 0, 0), ("undo", 0, 0, 0), ("restore", 0, 0, 0)],
+    ]:
+        await world.take(step)
+        assert await outlaws(customers) == [], step
+
+    taken = {what for what, answered in world.answers if answered == 2}
+    assert taken >= set(ACTIONS) - {"delete"}
 
 
 TITLES = count()
+
+
+def record_id(record: dict[str, Any]) -> str:
+    return str(record.get("contact_id") or record["customer_id"])
+
+
+def reference(title: str) -> dict[str, str]:
+    return {"source": "/erp", "ref": title}
+
+
+async def stranded(service: Service) -> list[Any]:
+    """Return what belongs to a customer or contact that another one stands for."""
+    async with service.engine.connect() as connection:
+        return list((await connection.execute(text(_STRANDED))).all())
+
+
+_MERGED = """
+    SELECT customer_id AS id, merged_into FROM customer
+    UNION ALL SELECT contact_id, merged_into FROM contact
+"""
+_STRANDED = """
+    SELECT 'place' AS what, customer_id FROM contact_customer JOIN customer USING (customer_id)
+    WHERE merged_into IS NOT NULL
+    UNION ALL
+    SELECT 'reference', customer_id FROM customer_reference JOIN customer USING (customer_id)
+    WHERE merged_into IS NOT NULL
+"""
