@@ -21,6 +21,8 @@ from services.customers.handlers.keep_imports import (
     MAX_FILE,
     REHEARSAL,
     RUN,
+    ImportBusy,
+    ImportNotMapped,
     Upload,
     ask_import,
     drop_import,
@@ -28,17 +30,25 @@ from services.customers.handlers.keep_imports import (
     map_columns,
     take_file,
 )
-from services.customers.handlers.run_import import ImportNotFound, import_step
+from services.customers.handlers.run_import import ImportNotFound, RowsRefused, import_step
 from services.customers.handlers.save_customer import Here
-from services.customers.handlers.undo_operation import check_undo
+from services.customers.handlers.undo_operation import (
+    OperationUndone,
+    UndoDisturbed,
+    check_undo,
+)
 from services.customers.persistence import imports as store
 from shared.chassis.errors import Kind, Refusal
-from shared.chassis.http.jobs import JobOutput, job_output, write_job
+from shared.chassis.http.description import PREFERS, may_refuse, streams
+from shared.chassis.http.invalid import InvalidRequest
+from shared.chassis.http.jobs import JobOutput, begins_job, job_output, write_job
+from shared.chassis.http.limits import BodyTooLarge
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of, read_cursor
 from shared.chassis.http.writes import Answer, Expected, etag, write
 from shared.chassis.job_runner import JobRunner
 from shared.chassis.jobs import Job, State, Stepwise, Work, find_job
-from shared.chassis.spreadsheet import csv_lines
+from shared.chassis.sheets import FileTooLarge, FileUnreadable
+from shared.chassis.spreadsheet import CSV, csv_lines
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 PATH = "/v1/imports"
@@ -65,7 +75,9 @@ class TooManyUploads(Refusal):
 class ColumnInput(Input):
     """What one column means; columns that are not named mean nothing."""
 
-    column: Annotated[str, Field(max_length=200)] = Field(description="the header")
+    column: Annotated[str, Field(max_length=200)] = Field(
+        description="the header", examples=["customer ref"]
+    )
     to: Annotated[str, Field(max_length=100)] = Field(examples=["customer.ref"])
     create_missing: bool = Field(default=False, description="add titles that the list lacks")
 
@@ -73,7 +85,14 @@ class ColumnInput(Input):
 class MappingInput(Input):
     """What the columns of an import mean, and by what existing customers are found."""
 
-    columns: Annotated[list[ColumnInput], Field(min_length=1, max_length=200)]
+    columns: Annotated[list[ColumnInput], Field(min_length=1, max_length=200)] = Field(
+        examples=[
+            [
+                {"column": "customer ref", "to": "customer.ref"},
+                {"column": "name", "to": "customer.name"},
+            ]
+        ]
+    )
     match: Annotated[list[Literal["ref", "number", "business_id"]], Field(max_length=3)] = Field(
         default_factory=lambda: ["ref"],  # type: ignore[arg-type]
         description="the first of these keys that finds a customer decides",
@@ -132,6 +151,14 @@ class FieldOutput(BaseModel):
 
     field: str
     headers: list[str]
+
+
+class ImportedOutput(BaseModel):
+    """What became of the rows, or would; a run is the operation of the job."""
+
+    import_id: UUID
+    counts: dict[Fate, int] = Field(description="rows by fate")
+    operation_id: UUID | None = None
 
 
 class RemovedImport(BaseModel):
@@ -222,14 +249,24 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
         openapi_extra={
             "requestBody": {
                 "required": True,
-                "content": {"application/octet-stream": {"schema": {"type": "string"}}},
+                "content": {
+                    "application/octet-stream": {
+                        "schema": {"type": "string"},
+                        "example": "customer ref;name\n17850;Kauppa Oy\n",
+                    }
+                },
             }
         },
+        responses=may_refuse(InvalidRequest, FileUnreadable, FileTooLarge, BodyTooLarge),
     )
     async def send(
         request: Request,
-        source: Annotated[Text, Query(description="whose keys the file's keys are")],
-        name: Annotated[Text, Query(description="such as the file's name")],
+        source: Annotated[
+            Text, Query(description="whose keys the file's keys are", examples=["/crm/old"])
+        ],
+        name: Annotated[
+            Text, Query(description="such as the file's name", examples=["customers.csv"])
+        ],
         encoding: Annotated[str | None, Query(max_length=40)] = None,
         delimiter: Annotated[str | None, Query(max_length=5)] = None,
         sheet: Annotated[Text | None, Query(description="of a workbook; else the first")] = None,
@@ -281,7 +318,11 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
             response.headers["ETag"] = etag(row.version)
             return await _output(row, connection)
 
-    @router.put("/imports/{import_id}/mapping", response_model=ImportOutput)
+    @router.put(
+        "/imports/{import_id}/mapping",
+        response_model=ImportOutput,
+        responses=may_refuse(ImportBusy),
+    )
     async def put_mapping(
         request: Request, import_id: UUID, body: MappingInput, expected: Expected
     ) -> Response:
@@ -308,12 +349,24 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
 
         return await write_job(request, units, jobs, ask)
 
-    @router.post("/imports/{import_id}/rehearsal", status_code=202, response_model=JobOutput)
+    @router.post(
+        "/imports/{import_id}/rehearsal",
+        status_code=202,
+        response_model=JobOutput,
+        responses=begins_job(ImportedOutput, ImportNotMapped, ImportBusy),
+        openapi_extra=PREFERS,
+    )
     async def rehearse(request: Request, import_id: UUID) -> Response:
         """Find out what would become of every row; nothing is changed."""
         return await begin(request, import_id, REHEARSAL)
 
-    @router.post("/imports/{import_id}/run", status_code=202, response_model=JobOutput)
+    @router.post(
+        "/imports/{import_id}/run",
+        status_code=202,
+        response_model=JobOutput,
+        responses=begins_job(ImportedOutput, ImportNotMapped, ImportBusy, RowsRefused),
+        openapi_extra=PREFERS,
+    )
     async def run(request: Request, import_id: UUID) -> Response:
         """Create and change customers and contacts; refused rows stop no others."""
         return await begin(request, import_id, RUN)
@@ -322,7 +375,8 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
         "/imports/{import_id}/undo",
         status_code=202,
         response_model=JobOutput,
-        responses={200: {"model": UndoneOutput}},
+        responses=begins_job(UndoneOutput, OperationUndone, UndoDisturbed),
+        openapi_extra=PREFERS,
     )
     async def undo(request: Request, import_id: UUID) -> Response:
         """Take back what nobody has changed since; bans that it set stay."""
@@ -336,7 +390,9 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
 
         return await write_job(request, units, jobs, ask)
 
-    @router.delete("/imports/{import_id}", response_model=RemovedImport)
+    @router.delete(
+        "/imports/{import_id}", response_model=RemovedImport, responses=may_refuse(ImportBusy)
+    )
     async def remove(request: Request, import_id: UUID) -> Response:
         """Remove an import and its rows; what it has done stays."""
 
@@ -365,7 +421,11 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
         items = [RowOutput.model_validate(row, from_attributes=True) for row in found]
         return page_of(items, limit, lambda one: (one.line,))
 
-    @router.get("/imports/{import_id}/rows.csv", response_class=StreamingResponse)
+    @router.get(
+        "/imports/{import_id}/rows.csv",
+        response_class=StreamingResponse,
+        responses=streams(CSV),
+    )
     async def rows_csv(import_id: UUID, fate: Fate | None = None) -> StreamingResponse:
         """Stream rows as CSV with their problems, to mend and send again."""
         async with units.engine.connect() as connection:
@@ -374,7 +434,7 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
             raise ImportNotFound(f"There is no import {import_id}.")
         return StreamingResponse(
             _csv(units, import_id, row.columns, fate),
-            media_type="text/csv; charset=utf-8",
+            media_type=CSV,
             headers={"Content-Disposition": 'attachment; filename="rows.csv"'},
         )
 

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Row
 
 from services.customers.api.shapes import Input, Number, Required, storable
 from services.customers.domain.lists import (
+    ATTRIBUTES_OF,
     CUSTOMER_STATUS,
     LISTS,
     STATUS_GROUP,
@@ -125,7 +126,11 @@ def _input_model(definition: ListDefinition) -> type[Input]:
         **dict.fromkeys(definition.retired, (Any, _RETIRED)),
     }
     if definition.tree or definition.inside:
-        fields["parent"] = (Number | None, Field(default=None, description="number"))
+        examples = [11] if definition.name in ATTRIBUTES_OF else None
+        fields["parent"] = (
+            Number | None,
+            Field(default=None, description="number", examples=examples),
+        )
     if definition.bundles:
         fields["members"] = (
             Annotated[list[Number], Field(max_length=1000)],
