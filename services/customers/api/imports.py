@@ -3,7 +3,7 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,6 +12,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.customers.api.operations import LANE, UNDO, UndoneOutput
 from services.customers.api.shapes import Input, storable
@@ -46,7 +47,7 @@ from shared.chassis.http.limits import BodyTooLarge
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of, read_cursor
 from shared.chassis.http.writes import Answer, Expected, etag, write
 from shared.chassis.job_runner import JobRunner
-from shared.chassis.jobs import Job, State, Stepwise, Work, find_job
+from shared.chassis.jobs import Job, State, Stepwise, Work, find_jobs
 from shared.chassis.sheets import FileTooLarge, FileUnreadable
 from shared.chassis.spreadsheet import CSV, csv_lines
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -122,7 +123,7 @@ class ImportOutput(BaseModel):
     counts: dict[Fate, int] = Field(description="rows by fate, of the last rehearsal or run")
     job: JobOutput | None = Field(description="the last rehearsal or run")
     operation_id: UUID | None = Field(description="what a run did; undo it by this")
-    first_rows: list[list[str]]
+    first_rows: list[list[str]] = Field(description="of the file; empty in lists")
     created_at: datetime
 
 
@@ -175,11 +176,21 @@ def import_kinds(here: Here) -> Mapping[str, Work]:
     }
 
 
-async def _output(row: Any, connection: Any, *, rows: bool = True) -> ImportOutput:
-    job_id = row.run_job or row.rehearsal_job
-    job = None if job_id is None else await find_job(connection, job_id)
-    mapping = row.mapping
+async def _whole(row: Any, connection: AsyncConnection) -> ImportOutput:
     first = await store.next_rows(connection, row.import_id, after=0, limit=FIRST_ROWS)
+    (shown,) = await _outputs([row], connection)
+    return shown.model_copy(update={"first_rows": [cells for _, cells in first]})
+
+
+async def _outputs(rows: Sequence[Any], connection: AsyncConnection) -> list[ImportOutput]:
+    """Return imports as lists show them: without the first rows of their files."""
+    ids = {row.import_id: row.run_job or row.rehearsal_job for row in rows}
+    jobs = await find_jobs(connection, {one for one in ids.values() if one is not None})
+    return [_output(row, jobs.get(ids[row.import_id])) for row in rows]
+
+
+def _output(row: Any, job: Job | None) -> ImportOutput:
+    mapping = row.mapping
     return ImportOutput(
         import_id=row.import_id,
         version=row.version,
@@ -208,7 +219,7 @@ async def _output(row: Any, connection: Any, *, rows: bool = True) -> ImportOutp
         counts=row.counts,
         job=None if job is None else job_output(job),
         operation_id=row.run_job,
-        first_rows=[cells for _, cells in first] if rows else [],
+        first_rows=[],
         created_at=row.created_at,
     )
 
@@ -290,7 +301,7 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
                 import_id = await take_file(upload, unit)
                 row = await found_import(import_id, unit)
                 return Answer(
-                    await _output(row, unit.connection),
+                    await _whole(row, unit.connection),
                     status=201,
                     headers={"ETag": etag(row.version), "Location": f"{PATH}/{import_id}"},
                 )
@@ -305,7 +316,7 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
         """List imports, the newest first."""
         async with units.engine.connect() as connection:
             rows = await store.list_imports(connection, before=cursor_id(cursor), limit=limit + 1)
-            items = [await _output(row, connection, rows=False) for row in rows]
+            items = await _outputs(rows, connection)
         return page_of(items, limit, lambda one: (str(one.import_id),))
 
     @router.get("/imports/{import_id}")
@@ -316,7 +327,7 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
             if row is None:
                 raise ImportNotFound(f"There is no import {import_id}.")
             response.headers["ETag"] = etag(row.version)
-            return await _output(row, connection)
+            return await _whole(row, connection)
 
     @router.put(
         "/imports/{import_id}/mapping",
@@ -338,7 +349,7 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
                 expected=expected,
             )
             row = await found_import(import_id, unit)
-            return Answer(await _output(row, unit.connection), headers={"ETag": etag(row.version)})
+            return Answer(await _whole(row, unit.connection), headers={"ETag": etag(row.version)})
 
         return await write(request, units, work)
 

@@ -25,6 +25,7 @@ from services.customers.handlers.save_list_value import (
     NumberTaken,
     SaveListValue,
     TitleTaken,
+    TooManyValues,
     ValueNotFound,
     change_value,
     create_value,
@@ -331,7 +332,7 @@ def _list_router(definition: ListDefinition, units: UnitOfWorkFactory) -> APIRou
         "",
         status_code=201,
         response_model=ValueOutput,
-        responses=may_refuse(NumberTaken, TitleTaken, DefaultNeeded),
+        responses=may_refuse(NumberTaken, TitleTaken, DefaultNeeded, TooManyValues),
     )
     async def create(request: Request, body: NewValue) -> Response:
         """Add a value."""
