@@ -41,6 +41,9 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
+ENDS = (State.DONE, State.FAILED, State.CANCELLED)
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One piece of work that was asked for, and what became of it."""

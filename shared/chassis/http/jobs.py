@@ -14,12 +14,13 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
 from shared.chassis.errors import Kind, Refusal
-from shared.chassis.http.description import may_refuse, sends, streams
+from shared.chassis.http.description import may_refuse, sends
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of
 from shared.chassis.http.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, problem_response
 from shared.chassis.http.writes import Answer, write
 from shared.chassis.job_runner import JobRunner, TooManyWatchers
 from shared.chassis.jobs import (
+    ENDS,
     Job,
     JobEnded,
     JobNotFound,
@@ -34,6 +35,21 @@ from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 LONGEST_WAIT_SECONDS = 30
 WATCHED_SECONDS = 300.0
 _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,6})\"?\s*(?=$|[,;])", re.IGNORECASE)
+
+
+_EVENT = {
+    "type": "object",
+    "description": "One event: progress, or the end of the job.",
+    "properties": {
+        "event": {"enum": ["progress", *(str(one) for one in ENDS)]},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"$ref": "#/components/schemas/JobOutput"},
+        },
+    },
+    "required": ["event", "data"],
+}
 
 
 class JobCancelled(Refusal):
@@ -193,7 +209,7 @@ def jobs_router(services: Sequence[Service]) -> APIRouter:
     @router.get(
         "/{job_id}/events",
         response_class=StreamingResponse,
-        responses=streams("text/event-stream"),
+        responses={200: {"content": {"text/event-stream": {"schema": _EVENT}}}},
     )
     async def events(job_id: UUID) -> StreamingResponse:
         """
