@@ -7,7 +7,7 @@ transaction that also moves the job's position: what is done stays done, and the
 """
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -39,6 +39,9 @@ class State(StrEnum):
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+ENDS = (State.DONE, State.FAILED, State.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +172,12 @@ async def find_job(connection: AsyncConnection, job_id: UUID) -> Job | None:
     return None if row is None else job_of(row)
 
 
+async def find_jobs(connection: AsyncConnection, job_ids: Collection[UUID]) -> dict[UUID, Job]:
+    """Return those of these jobs that are still known, by id."""
+    result = await connection.execute(_FIND_MANY, {"ids": list(job_ids)})
+    return {row.job_id: job_of(row) for row in result}
+
+
 async def list_jobs(
     connection: AsyncConnection, *, state: State | None, before: UUID | None, limit: int
 ) -> Sequence[Job]:
@@ -208,6 +217,7 @@ _INSERT = text(
     """
 )
 _FIND = text(f"SELECT {COLUMNS} FROM job WHERE job_id = :id")
+_FIND_MANY = text(f"SELECT {COLUMNS} FROM job WHERE job_id = ANY(CAST(:ids AS uuid[]))")
 _LIST = text(
     f"""
     SELECT {COLUMNS} FROM job

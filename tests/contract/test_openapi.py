@@ -1,6 +1,7 @@
 """The descriptions of the HTTP APIs: checked in, whole, and true of themselves."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,7 +9,17 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from apps.openapi import OPENAPI, generate
+from services.customers.domain.duplicates import RULES
+from services.customers.domain.lists import LISTS
+from services.customers.domain.settings import NAMES as SETTINGS
+from services.customers.handlers.pick_contacts import MOST_ADDRESSEES
+from services.customers.handlers.read_history import MOST_CHANGES
+from services.customers.handlers.save_list_value import MOST_VALUES
+from services.customers.persistence.duplicates import SHOWN
+from services.customers.persistence.profiles import load_profiles
+from services.customers.persistence.saved_searches import AT_MOST as SEARCHES_AT_MOST
 from shared.chassis.http.description import operations_of
+from shared.chassis.http.paging import MAX_PAGE
 from shared.chassis.http.schemas import resolved
 from tests.contract.messages import ROOT
 
@@ -18,6 +29,25 @@ DOCUMENTS: dict[str, Any] = {
     for name in NAMES
 }
 PROBLEM = "application/problem+json"
+# Lists that have no pages, and how long they can be; docs/performance.md tells what they cost.
+BOUNDED = {
+    "/v1/<list>": MOST_VALUES,
+    "/v1/<list>/usage": MOST_VALUES,
+    "/v1/customer-status-choices": 2 * MOST_VALUES,
+    "/v1/customers/{customer_id}/addressees": MOST_ADDRESSEES,
+    "/v1/customers/{customer_id}/status-times": MOST_CHANGES + 1,
+    "/v1/customers/{record_id}/duplicates": SHOWN * len(RULES["customer"]),
+    "/v1/contacts/{record_id}/duplicates": SHOWN * len(RULES["contact"]),
+    "/v1/import-fields": 38,
+    "/v1/list-profiles": len(load_profiles()),
+    "/v1/lists": len(LISTS),
+    "/v1/saved-searches": SEARCHES_AT_MOST,
+    "/v1/settings": len(SETTINGS),
+    # One row per value, per pair of values, or per month and value; never per customer.
+    "/v1/reports/customers": MOST_VALUES,
+    "/v1/reports/endings": MOST_VALUES,
+    "/v1/reports/turnover": MOST_VALUES,
+}
 
 
 def operations() -> Iterator[Any]:
@@ -92,6 +122,43 @@ def test_an_operation_is_described_wholly(document: Any, operation: Any) -> None
                 schema = document["components"]["schemas"]["Problem"]
                 validator(schema, document).validate(example["value"])
                 assert example["value"]["status"] == int(status)
+
+
+def is_list(document: dict[str, Any], operation: dict[str, Any]) -> bool:
+    shown = operation["responses"]["200"]["content"].get("application/json", {}).get("schema", {})
+    schema = resolved(shown, document)
+    return schema.get("type") == "array" or "items" in schema.get("properties", {})
+
+
+def lists_of(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return every GET that answers a list, those of the classification lists as one."""
+    values = [path for path in document["paths"] if f"{path}/usage" in document["paths"]]
+    found = {}
+    for path, method, operation in operations_of(document):
+        if method == "get" and is_list(document, operation):
+            of = next((one for one in values if path.startswith(one)), None)
+            found[path if of is None else path.replace(of, "/v1/<list>")] = operation
+    return found
+
+
+def test_every_list_has_pages_or_a_bound_and_a_documented_cost() -> None:
+    document = DOCUMENTS["suhde"]
+    costs = (ROOT / "docs/performance.md").read_text(encoding="utf-8")
+    section = costs.partition("\n## Lists\n")[2].partition("\n## ")[0]
+    rows = {path: row for row in section.splitlines() for path in re.findall(r"`GET (.+?)`", row)}
+    without_pages = set()
+    for path, operation in lists_of(document).items():
+        asked = {one["name"]: one for one in operation.get("parameters", ()) if "name" in one}
+        if "cursor" not in asked:
+            without_pages.add(path)
+            continue
+        shown = operation["responses"]["200"]["content"]["application/json"]["schema"]
+        assert "next" in resolved(shown, document)["properties"], path
+        assert asked["limit"]["schema"]["maximum"] <= MAX_PAGE, path
+    assert without_pages == set(BOUNDED)
+    assert set(rows) == set(lists_of(document))
+    untold = [path for path, most in BOUNDED.items() if f"{most:,}" not in rows[path]]
+    assert not untold, "the bound is told with the cost"
 
 
 def test_what_holds_everywhere_is_told_everywhere() -> None:

@@ -10,12 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.customers.api.shapes import Input
+from services.customers.api.shapes import ONE, OTHER, Input
 from services.customers.domain.duplicates import RULES, Reason
 from services.customers.handlers import find_duplicates as handler
+from services.customers.handlers.change_bans import ContactNotFound, CustomerNotFound
 from services.customers.handlers.live import live_contact, live_customer
 from services.customers.persistence.contacts import fetch_contacts
 from services.customers.persistence.customers import fetch_customers
+from shared.chassis.http.description import may_refuse
 from shared.chassis.http.paging import (
     BadCursor,
     Cursor,
@@ -26,6 +28,8 @@ from shared.chassis.http.paging import (
 )
 from shared.chassis.http.writes import Answer, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
+
+_NOT_FOUND = {"customer": CustomerNotFound, "contact": ContactNotFound}
 
 
 class Alike(BaseModel):
@@ -65,8 +69,8 @@ class DuplicateOutput(Alike):
 class DismissalInput(Input):
     """Two records that are not the same."""
 
-    one: UUID
-    other: UUID
+    one: UUID = Field(examples=[ONE])
+    other: UUID = Field(examples=[OTHER])
 
 
 class DismissalOutput(BaseModel):
@@ -130,6 +134,7 @@ def duplicates_router(units: UnitOfWorkFactory) -> APIRouter:
             f"/{record}-duplicates/dismissals",
             operation_id=f"dismiss_{record}_duplicate",
             response_model=DismissalOutput,
+            responses=may_refuse(_NOT_FOUND[record]),
         )
         async def dismiss(request: Request, body: DismissalInput) -> Response:
             """Remember that two are not the same; they are suggested no more."""

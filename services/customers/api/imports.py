@@ -3,7 +3,7 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,6 +12,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.customers.api.operations import LANE, UNDO, UndoneOutput
 from services.customers.api.shapes import Input, storable
@@ -32,17 +33,23 @@ from services.customers.handlers.keep_imports import (
 )
 from services.customers.handlers.run_import import ImportNotFound, RowsRefused, import_step
 from services.customers.handlers.save_customer import Here
-from services.customers.handlers.undo_operation import OperationUndone, check_undo
+from services.customers.handlers.undo_operation import (
+    OperationUndone,
+    UndoDisturbed,
+    check_undo,
+)
 from services.customers.persistence import imports as store
 from shared.chassis.errors import Kind, Refusal
-from shared.chassis.http.description import may_refuse, streams
-from shared.chassis.http.jobs import JobOutput, job_output, write_job
+from shared.chassis.http.description import PREFERS, may_refuse, streams
+from shared.chassis.http.invalid import InvalidRequest
+from shared.chassis.http.jobs import JobOutput, begins_job, job_output, write_job
+from shared.chassis.http.limits import BodyTooLarge
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of, read_cursor
 from shared.chassis.http.writes import Answer, Expected, etag, write
 from shared.chassis.job_runner import JobRunner
-from shared.chassis.jobs import Job, State, Stepwise, TooManyJobs, Work, find_job
+from shared.chassis.jobs import Job, State, Stepwise, Work, find_jobs
 from shared.chassis.sheets import FileTooLarge, FileUnreadable
-from shared.chassis.spreadsheet import csv_lines
+from shared.chassis.spreadsheet import CSV, csv_lines
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 PATH = "/v1/imports"
@@ -70,7 +77,7 @@ class ColumnInput(Input):
     """What one column means; columns that are not named mean nothing."""
 
     column: Annotated[str, Field(max_length=200)] = Field(
-        description="the header", examples=["Asiakastunnus"]
+        description="the header", examples=["customer ref"]
     )
     to: Annotated[str, Field(max_length=100)] = Field(examples=["customer.ref"])
     create_missing: bool = Field(default=False, description="add titles that the list lacks")
@@ -79,7 +86,14 @@ class ColumnInput(Input):
 class MappingInput(Input):
     """What the columns of an import mean, and by what existing customers are found."""
 
-    columns: Annotated[list[ColumnInput], Field(min_length=1, max_length=200)]
+    columns: Annotated[list[ColumnInput], Field(min_length=1, max_length=200)] = Field(
+        examples=[
+            [
+                {"column": "customer ref", "to": "customer.ref"},
+                {"column": "name", "to": "customer.name"},
+            ]
+        ]
+    )
     match: Annotated[list[Literal["ref", "number", "business_id"]], Field(max_length=3)] = Field(
         default_factory=lambda: ["ref"],  # type: ignore[arg-type]
         description="the first of these keys that finds a customer decides",
@@ -109,7 +123,7 @@ class ImportOutput(BaseModel):
     counts: dict[Fate, int] = Field(description="rows by fate, of the last rehearsal or run")
     job: JobOutput | None = Field(description="the last rehearsal or run")
     operation_id: UUID | None = Field(description="what a run did; undo it by this")
-    first_rows: list[list[str]]
+    first_rows: list[list[str]] = Field(description="of the file; empty in lists")
     created_at: datetime
 
 
@@ -141,10 +155,10 @@ class FieldOutput(BaseModel):
 
 
 class ImportedOutput(BaseModel):
-    """The outcome of a rehearsal or run: how many rows met which fate."""
+    """What became of the rows, or would; a run is the operation of the job."""
 
     import_id: UUID
-    counts: dict[Fate, int]
+    counts: dict[Fate, int] = Field(description="rows by fate")
     operation_id: UUID | None = None
 
 
@@ -162,11 +176,21 @@ def import_kinds(here: Here) -> Mapping[str, Work]:
     }
 
 
-async def _output(row: Any, connection: Any, *, rows: bool = True) -> ImportOutput:
-    job_id = row.run_job or row.rehearsal_job
-    job = None if job_id is None else await find_job(connection, job_id)
-    mapping = row.mapping
+async def _whole(row: Any, connection: AsyncConnection) -> ImportOutput:
     first = await store.next_rows(connection, row.import_id, after=0, limit=FIRST_ROWS)
+    (shown,) = await _outputs([row], connection)
+    return shown.model_copy(update={"first_rows": [cells for _, cells in first]})
+
+
+async def _outputs(rows: Sequence[Any], connection: AsyncConnection) -> list[ImportOutput]:
+    """Return imports as lists show them: without the first rows of their files."""
+    ids = {row.import_id: row.run_job or row.rehearsal_job for row in rows}
+    jobs = await find_jobs(connection, {one for one in ids.values() if one is not None})
+    return [_output(row, jobs.get(ids[row.import_id])) for row in rows]
+
+
+def _output(row: Any, job: Job | None) -> ImportOutput:
+    mapping = row.mapping
     return ImportOutput(
         import_id=row.import_id,
         version=row.version,
@@ -195,7 +219,7 @@ async def _output(row: Any, connection: Any, *, rows: bool = True) -> ImportOutp
         counts=row.counts,
         job=None if job is None else job_output(job),
         operation_id=row.run_job,
-        first_rows=[cells for _, cells in first] if rows else [],
+        first_rows=[],
         created_at=row.created_at,
     )
 
@@ -237,19 +261,25 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
             "requestBody": {
                 "required": True,
                 "content": {
-                    "text/csv": {
-                        "schema": {"type": "string", "format": "binary"},
-                        "example": "customer ref;name\nK1;Kauppa Oy\n",
+                    "application/octet-stream": {
+                        "schema": {"type": "string"},
+                        "example": "customer ref;name\n17850;Kauppa Oy\n",
                     }
                 },
             }
         },
-        responses=may_refuse(FileUnreadable, FileTooLarge, TooManyUploads),
+        responses=may_refuse(
+            InvalidRequest, FileUnreadable, FileTooLarge, BodyTooLarge, TooManyUploads
+        ),
     )
     async def send(
         request: Request,
-        source: Annotated[Text, Query(description="whose keys the file's keys are")],
-        name: Annotated[Text, Query(description="such as the file's name")],
+        source: Annotated[
+            Text, Query(description="whose keys the file's keys are", examples=["/crm/old"])
+        ],
+        name: Annotated[
+            Text, Query(description="such as the file's name", examples=["customers.csv"])
+        ],
         encoding: Annotated[str | None, Query(max_length=40)] = None,
         delimiter: Annotated[str | None, Query(max_length=5)] = None,
         sheet: Annotated[Text | None, Query(description="of a workbook; else the first")] = None,
@@ -273,7 +303,7 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
                 import_id = await take_file(upload, unit)
                 row = await found_import(import_id, unit)
                 return Answer(
-                    await _output(row, unit.connection),
+                    await _whole(row, unit.connection),
                     status=201,
                     headers={"ETag": etag(row.version), "Location": f"{PATH}/{import_id}"},
                 )
@@ -288,7 +318,7 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
         """List imports, the newest first."""
         async with units.engine.connect() as connection:
             rows = await store.list_imports(connection, before=cursor_id(cursor), limit=limit + 1)
-            items = [await _output(row, connection, rows=False) for row in rows]
+            items = await _outputs(rows, connection)
         return page_of(items, limit, lambda one: (str(one.import_id),))
 
     @router.get("/imports/{import_id}")
@@ -299,12 +329,12 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
             if row is None:
                 raise ImportNotFound(f"There is no import {import_id}.")
             response.headers["ETag"] = etag(row.version)
-            return await _output(row, connection)
+            return await _whole(row, connection)
 
     @router.put(
         "/imports/{import_id}/mapping",
         response_model=ImportOutput,
-        responses=may_refuse(ImportNotFound, ImportBusy),
+        responses=may_refuse(ImportBusy),
     )
     async def put_mapping(
         request: Request, import_id: UUID, body: MappingInput, expected: Expected
@@ -321,7 +351,7 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
                 expected=expected,
             )
             row = await found_import(import_id, unit)
-            return Answer(await _output(row, unit.connection), headers={"ETag": etag(row.version)})
+            return Answer(await _whole(row, unit.connection), headers={"ETag": etag(row.version)})
 
         return await write(request, units, work)
 
@@ -336,10 +366,8 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
         "/imports/{import_id}/rehearsal",
         status_code=202,
         response_model=JobOutput,
-        responses={
-            200: {"model": ImportedOutput},
-            **may_refuse(ImportNotFound, ImportNotMapped, ImportBusy, RowsRefused, TooManyJobs),
-        },
+        responses=begins_job(ImportedOutput, ImportNotMapped, ImportBusy),
+        openapi_extra=PREFERS,
     )
     async def rehearse(request: Request, import_id: UUID) -> Response:
         """Find out what would become of every row; nothing is changed."""
@@ -349,10 +377,8 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
         "/imports/{import_id}/run",
         status_code=202,
         response_model=JobOutput,
-        responses={
-            200: {"model": ImportedOutput},
-            **may_refuse(ImportNotFound, ImportNotMapped, ImportBusy, RowsRefused, TooManyJobs),
-        },
+        responses=begins_job(ImportedOutput, ImportNotMapped, ImportBusy, RowsRefused),
+        openapi_extra=PREFERS,
     )
     async def run(request: Request, import_id: UUID) -> Response:
         """Create and change customers and contacts; refused rows stop no others."""
@@ -362,10 +388,8 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
         "/imports/{import_id}/undo",
         status_code=202,
         response_model=JobOutput,
-        responses={
-            200: {"model": UndoneOutput},
-            **may_refuse(ImportNotFound, OperationUndone, TooManyJobs),
-        },
+        responses=begins_job(UndoneOutput, OperationUndone, UndoDisturbed),
+        openapi_extra=PREFERS,
     )
     async def undo(request: Request, import_id: UUID) -> Response:
         """Take back what nobody has changed since; bans that it set stay."""
@@ -380,9 +404,7 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
         return await write_job(request, units, jobs, ask)
 
     @router.delete(
-        "/imports/{import_id}",
-        response_model=RemovedImport,
-        responses=may_refuse(ImportNotFound, ImportBusy),
+        "/imports/{import_id}", response_model=RemovedImport, responses=may_refuse(ImportBusy)
     )
     async def remove(request: Request, import_id: UUID) -> Response:
         """Remove an import and its rows; what it has done stays."""
@@ -415,7 +437,7 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
     @router.get(
         "/imports/{import_id}/rows.csv",
         response_class=StreamingResponse,
-        responses=streams("text/csv"),
+        responses=streams(CSV),
     )
     async def rows_csv(import_id: UUID, fate: Fate | None = None) -> StreamingResponse:
         """Stream rows as CSV with their problems, to mend and send again."""
@@ -425,7 +447,7 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
             raise ImportNotFound(f"There is no import {import_id}.")
         return StreamingResponse(
             _csv(units, import_id, row.columns, fate),
-            media_type="text/csv; charset=utf-8",
+            media_type=CSV,
             headers={"Content-Disposition": 'attachment; filename="rows.csv"'},
         )
 

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Row
 
 from services.customers.api.shapes import Input, Number, Required, storable
 from services.customers.domain.lists import (
+    ATTRIBUTES_OF,
     CUSTOMER_STATUS,
     LISTS,
     STATUS_GROUP,
@@ -24,6 +25,7 @@ from services.customers.handlers.save_list_value import (
     NumberTaken,
     SaveListValue,
     TitleTaken,
+    TooManyValues,
     ValueNotFound,
     change_value,
     create_value,
@@ -125,7 +127,11 @@ def _input_model(definition: ListDefinition) -> type[Input]:
         **dict.fromkeys(definition.retired, (Any, _RETIRED)),
     }
     if definition.tree or definition.inside:
-        fields["parent"] = (Number | None, Field(default=None, description="number"))
+        examples = [11] if definition.name in ATTRIBUTES_OF else None
+        fields["parent"] = (
+            Number | None,
+            Field(default=None, description="number", examples=examples),
+        )
     if definition.bundles:
         fields["members"] = (
             Annotated[list[Number], Field(max_length=1000)],
@@ -326,7 +332,7 @@ def _list_router(definition: ListDefinition, units: UnitOfWorkFactory) -> APIRou
         "",
         status_code=201,
         response_model=ValueOutput,
-        responses=may_refuse(NumberTaken, TitleTaken, DefaultNeeded),
+        responses=may_refuse(NumberTaken, TitleTaken, DefaultNeeded, TooManyValues),
     )
     async def create(request: Request, body: NewValue) -> Response:
         """Add a value."""

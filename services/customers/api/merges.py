@@ -6,7 +6,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from services.customers.api.shapes import BansOutput, Input
+from services.customers.api.shapes import ONE, OTHER, BansOutput, Input
+from services.customers.handlers.change_bans import ContactNotFound, CustomerNotFound
 from services.customers.handlers.merge_records import (
     AT_MOST,
     Merge,
@@ -14,6 +15,9 @@ from services.customers.handlers.merge_records import (
     merge_contacts,
     merge_customers,
 )
+from services.customers.handlers.save_customer import CustomerKeyTaken
+from shared.chassis.errors import StaleVersion
+from shared.chassis.http.description import may_refuse
 from shared.chassis.http.writes import Answer, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
@@ -23,17 +27,19 @@ DryRun = Annotated[bool, Query(description="only tell what would become of it")]
 class MergeInput(Input):
     """Which record survives, and which are merged into it."""
 
-    into: UUID = Field(description="the survivor")
-    others: list[UUID] = Field(alias="from", min_length=1, max_length=AT_MOST)
+    into: UUID = Field(description="the survivor", examples=[ONE])
+    others: list[UUID] = Field(alias="from", min_length=1, max_length=AT_MOST, examples=[[OTHER]])
     fields: dict[Annotated[str, Field(max_length=60)], UUID] = Field(
         default_factory=dict,
         max_length=60,
         description="by field, of whom to take it; by default the survivor's values stay and "
         "blanks are filled from the others in their order. A list is `classifications.<list>`",
-        examples=[{"name": "01890a5d-ac96-774b-bcce-b302099a8057"}],
+        examples=[{"name": OTHER}],
     )
     if_match: dict[UUID, Annotated[int, Field(ge=1)]] = Field(
-        max_length=AT_MOST + 1, description="the version of each of them, as its ETag has it"
+        max_length=AT_MOST + 1,
+        description="the version of each of them, as its ETag has it",
+        examples=[{ONE: 1, OTHER: 1}],
     )
 
     def to_command(self) -> Merge:
@@ -78,7 +84,11 @@ def merges_router(units: UnitOfWorkFactory) -> APIRouter:
     """Return the routes of merges."""
     router = APIRouter(prefix="/v1", tags=["merges"])
 
-    @router.post("/customer-merges", response_model=MergedOutput)
+    @router.post(
+        "/customer-merges",
+        response_model=MergedOutput,
+        responses=may_refuse(CustomerNotFound, CustomerKeyTaken, StaleVersion),
+    )
     async def customers(request: Request, body: MergeInput, dry_run: DryRun = False) -> Response:
         """
         Merge customers into one: contacts, references and documents move to it, bans are united.
@@ -93,7 +103,11 @@ def merges_router(units: UnitOfWorkFactory) -> APIRouter:
 
         return await write(request, units, work)
 
-    @router.post("/contact-merges", response_model=MergedOutput)
+    @router.post(
+        "/contact-merges",
+        response_model=MergedOutput,
+        responses=may_refuse(ContactNotFound, StaleVersion),
+    )
     async def contacts(request: Request, body: MergeInput, dry_run: DryRun = False) -> Response:
         """Merge contacts into one: places, attributes and bans are united; it can be undone."""
 

@@ -35,13 +35,14 @@ from services.customers.handlers.save_list_value import ValueNotFound
 from services.customers.handlers.undo_operation import (
     OperationNotFound,
     OperationUndone,
+    UndoDisturbed,
     Undone,
     check_undo,
     undo_operation,
 )
 from services.customers.persistence import operations as store
-from shared.chassis.http.description import may_refuse
-from shared.chassis.http.jobs import JobOutput, write_job
+from shared.chassis.http.description import PREFERS
+from shared.chassis.http.jobs import JobOutput, begins_job, write_job
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of
 from shared.chassis.http.writes import Answer, write
 from shared.chassis.job_runner import JobRunner
@@ -243,7 +244,8 @@ def operations_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> 
         "/customer-moves",
         status_code=202,
         response_model=JobOutput,
-        responses=_ANSWERS | may_refuse(ValueNotFound, OperationTooLarge),
+        responses=begins_job(DoneOutput | RehearsalOutput, ValueNotFound, OperationTooLarge),
+        openapi_extra=PREFERS,
     )
     async def move(request: Request, body: MoveInput, dry_run: DryRun = False) -> Response:
         """Move all customers of one value to another (TS-19); rehearse it first with dry_run."""
@@ -253,7 +255,8 @@ def operations_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> 
         "/customer-changes",
         status_code=202,
         response_model=JobOutput,
-        responses=_ANSWERS | may_refuse(OperationTooLarge, EverybodyMeant),
+        responses=begins_job(DoneOutput | RehearsalOutput, OperationTooLarge, EverybodyMeant),
+        openapi_extra=PREFERS,
     )
     async def change(request: Request, body: ChangeInput, dry_run: DryRun = False) -> Response:
         """Put, add or remove values for every match of a search; rehearse it with dry_run."""
@@ -282,7 +285,8 @@ def operations_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> 
         "/operations/{operation_id}/undo",
         status_code=202,
         response_model=JobOutput,
-        responses={200: {"model": UndoneOutput}, **may_refuse(OperationUndone)},
+        responses=begins_job(UndoneOutput, OperationUndone, UndoDisturbed),
+        openapi_extra=PREFERS,
     )
     async def undo(request: Request, operation_id: UUID) -> Response:
         """Give back what nobody has changed since; the undoing can be undone as well."""
@@ -294,6 +298,3 @@ def operations_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> 
         return await write_job(request, units, jobs, ask)
 
     return router
-
-
-_ANSWERS: dict[int | str, dict[str, Any]] = {200: {"model": DoneOutput | RehearsalOutput}}

@@ -28,6 +28,9 @@ def storable(value: str) -> str:
     return value
 
 
+ONE, OTHER = "01997c5e-7a52-7d43-9f6a-3b1c5e8f2a10", "01997c5e-7a52-7d43-9f6a-3b1c5e8f2a11"
+"""Ids of two records, for examples."""
+
 Name = Annotated[str, Field(max_length=200), AfterValidator(storable)]
 Required = Annotated[
     str,

@@ -9,6 +9,7 @@ TAGS = {
     "jobs": "What changes many records: how far it is, what came of it, cancelling.",
     "imports": "Customers and contacts from CSV and XLSX: map, rehearse, run, undo.",
     "operations": "Change many customers at once; rehearse, list and undo it.",
+    "imports": "Files of customers and contacts: map their columns, rehearse, run, undo.",
     "duplicates": "Customers and contacts that may be the same, and pairs that are not.",
     "merges": "Merge customers or contacts, by a map of whose fields win; undone like operations.",
     "reports": "Counts, endings and turnover by the values of the lists.",

@@ -12,6 +12,8 @@ from services.customers.handlers.live import live_customer
 from services.customers.persistence.customers import fetch_customers
 from services.customers.persistence.register import fetch_settings
 
+MOST_ADDRESSEES = 500
+
 
 class DocumentPurpose(StrEnum):
     """What is to be sent; a reminder goes where the e-mail invoice goes (LS-20)."""
@@ -43,7 +45,7 @@ async def pick_contacts(
     customer_id: UUID, purpose: DocumentPurpose, connection: AsyncConnection
 ) -> list[Addressee]:
     """
-    Return the addressees in order, the one to use first; empty is a gap to be mended.
+    Return the first addressees in order, the one to use first; empty is a gap to be mended.
 
     Bans do not matter here: they stop marketing only (LS-A7).
     """
@@ -56,10 +58,10 @@ async def pick_contacts(
             WHERE place.customer_id = :customer AND contact.email IS NOT NULL
               AND contact.deleted_at IS NULL
               AND contact.attributes @> ARRAY[CAST(:number AS int)]
-            ORDER BY place.position, contact.contact_id
+            ORDER BY place.position, contact.contact_id LIMIT :most
             """
         ),
-        {"customer": customer_id, "number": number},
+        {"customer": customer_id, "number": number, "most": MOST_ADDRESSEES},
     )
     picked = [Addressee(row.contact_id, row.name, row.email) for row in result]
     row = live_customer(await fetch_customers(connection, [customer_id]), customer_id)

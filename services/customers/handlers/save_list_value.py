@@ -37,6 +37,9 @@ from shared.chassis.unit_of_work import UnitOfWork
 
 MAX_NUMBER = 2**31 - 1
 
+MOST_VALUES = 20_000
+"""A list is shown whole: people choose from it, and a file may add titles to it (imports)."""
+
 
 class ValueNotFound(Refusal):
     """The list has no such value."""
@@ -70,6 +73,14 @@ class DefaultNeeded(Refusal):
     remedy = "Make another value the default first."
 
 
+class TooManyValues(Refusal):
+    """The list has as many values as one can be shown with."""
+
+    kind = Kind.CONFLICT
+    slug = "too_many_list_values"
+    remedy = f"Delete values that nobody holds, or merge some; there can be {MOST_VALUES:,}."
+
+
 @dataclass(frozen=True, slots=True)
 class SaveListValue:
     """What a person says about a value; `parent` and `members` are numbers."""
@@ -89,6 +100,8 @@ async def create_value(name: str, command: SaveListValue, uow: UnitOfWork) -> in
     definition = LISTS[name]
     last = await store.hold_list(uow.connection, name)
     values = await store.list_values(uow.connection, name)
+    if len(values) >= MOST_VALUES:
+        raise TooManyValues(f"The list has {len(values):,} values already.")
     taken = {row.number for row in values}
     # A number given by hand may lie at the very end of what a number can be.
     number = command.number or next_numbers(last, taken, 1)[0]

@@ -17,7 +17,9 @@ from services.mailing.handlers.call_list import (
     show_call_list,
 )
 from services.mailing.persistence.call_list import After
+from shared.chassis.http.description import sends, streams
 from shared.chassis.http.paging import BadCursor, Limit, read_cursor, write_cursor
+from shared.chassis.spreadsheet import CSV
 from shared.chassis.unit_of_work import UnitOfWorkFactory
 
 MAX_CURSOR = 2000
@@ -64,7 +66,11 @@ def call_list_router(units: UnitOfWorkFactory) -> APIRouter:
     """Return the route below /v1/segments."""
     router = APIRouter(prefix="/v1/segments", tags=["segments"])
 
-    @router.get("/{segment_id}/call-list", response_model=CallListShown)
+    @router.get(
+        "/{segment_id}/call-list",
+        response_model=CallListShown,
+        responses={200: streams(CSV)[200] | sends("Suhde-Members", "Suhde-Without-Number")},
+    )
     async def call_list(
         segment_id: UUID,
         purpose: Purpose,
@@ -80,7 +86,7 @@ def call_list_router(units: UnitOfWorkFactory) -> APIRouter:
             first, stream = await export_call_list(segment_id, purpose, units)
             return StreamingResponse(
                 stream,
-                media_type="text/csv; charset=utf-8",
+                media_type=CSV,
                 headers={
                     "Content-Disposition": 'attachment; filename="call-list.csv"',
                     "Suhde-Members": str(first.members),

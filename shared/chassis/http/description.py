@@ -1,7 +1,8 @@
 """The API's description: what FastAPI tells of the routes, and what holds for all of them.
 
 A route states what is particular: which conflicts it may answer (`may_refuse`), which tables it
-streams (`streams`), that it takes no Idempotency-Key (`WITHOUT_KEY`). The rest follows from it.
+streams (`streams`), which headers it sends besides (`sends`), that it takes no Idempotency-Key
+(`WITHOUT_KEY`) or that it may be waited for (`PREFERS`). The rest follows from it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,9 @@ from shared.chassis.http.writes import MAX_KEY, PreconditionRequired
 OPEN = "/health/"
 WITHOUT_KEY: Json = {"x-without-key": True}
 """For `openapi_extra` of a POST that only reads, or is told repeats by the ids of what it takes."""
+
+PREFERS: Json = {"parameters": [{"$ref": "#/components/parameters/Prefer"}]}
+"""For `openapi_extra` of a route that begins a job and waits for its outcome if that is asked."""
 
 _SHARED: Mapping[str, type[Refusal]] = {
     "NotAuthenticated": NotAuthenticated,
@@ -42,13 +46,17 @@ _SCHEME = {
 }
 _ALWAYS_SENT: Mapping[str, str] = {
     "ETag": "The version of the record; send it back in If-Match to change it.",
-    "Location": "Where the new record is, or the job that goes on.",
+    "Location": "Where the new record is, or the job that was begun.",
     "Retry-After": "Seconds to wait before the request is repeated.",
     "WWW-Authenticate": "The scheme of authentication.",
 }
 _SENT_AT_TIMES: Mapping[str, str] = {
     "Idempotency-Replayed": "`true` where the answer is that of the first request with this key.",
     "Content-Disposition": "The name of the file, where the answer is one.",
+    "Job-Location": "Where the job is, where the answer is the outcome of one.",
+    "Preference-Applied": "`wait=10` where the outcome was waited for, so long at most.",
+    "Suhde-Members": "How many the segment has, where the answer is a file.",
+    "Suhde-Without-Number": "How many of them have no number, where the answer is a file.",
 }
 _HEADER_OF = {Kind.UNAVAILABLE: "Retry-After", Kind.UNAUTHENTICATED: "WWW-Authenticate"}
 _PARAMETERS: Json = {
@@ -70,6 +78,15 @@ _PARAMETERS: Json = {
         "schema": {"type": "string", "maxLength": 100, "pattern": "^[!-~]*$"},
         "example": "call-17",
     },
+    "Prefer": {
+        "name": "Prefer",
+        "in": "header",
+        "required": False,
+        "description": "`wait=10`: wait so many seconds, 30 at most, and answer 200 with the "
+        "outcome, or with what the job failed of; 202 with the job if that takes longer.",
+        "schema": {"type": "string", "pattern": "^wait=[0-9]{1,6}$"},
+        "example": "wait=10",
+    },
     "IfMatch": {
         "name": "If-Match",
         "in": "header",
@@ -87,14 +104,15 @@ def may_refuse(*refusals: type[Refusal]) -> dict[int | str, dict[str, Any]]:
     for refusal in refusals:
         status = STATUS[refusal.kind]
         shown = _refused(refusal)
-        if status in found:
-            found[status]["description"] += " " + shown["description"]
-            found[status]["content"][MEDIA_TYPE]["examples"] |= shown["content"][MEDIA_TYPE][
-                "examples"
-            ]
-        else:
-            found[status] = shown
+        found[status] = _joined(found[status], shown) if status in found else shown
     return found
+
+
+def _joined(one: Json, other: Json) -> Json:
+    """Return what tells of both problems, which have one status."""
+    examples = (each["content"][MEDIA_TYPE]["examples"] for each in (one, other))
+    about = f"{one['description']} {other['description']}"
+    return {**one, **_problem(about, {name: it for each in examples for name, it in each.items()})}
 
 
 def streams(*media_types: str) -> dict[int | str, dict[str, Any]]:
@@ -102,6 +120,12 @@ def streams(*media_types: str) -> dict[int | str, dict[str, Any]]:
     schema = {"type": "string"}
     content = {media.partition(";")[0]: {"schema": schema} for media in media_types}
     return {200: {"content": content}}
+
+
+def sends(*headers: str, **others: str) -> Json:
+    """Return, for an answer in `responses`, the headers it has besides; `others` are by part."""
+    named = {name: name for name in headers} | others
+    return {"headers": {name: _ref("headers", part) for name, part in named.items()}}
 
 
 def install_description(app: FastAPI, tags: Mapping[str, str]) -> None:
@@ -177,7 +201,7 @@ def _describe(path: str, method: str, operation: Json, document: Json) -> None:
 def _take_if_match(operation: Json) -> bool:
     parameters = operation.get("parameters", [])
     for place, parameter in enumerate(parameters):
-        if parameter["in"] == "header" and parameter["name"] == "if-match":
+        if parameter.get("in") == "header" and parameter["name"] == "if-match":
             parameters[place] = _ref("parameters", "IfMatch")
             return True
     return False
@@ -185,7 +209,8 @@ def _take_if_match(operation: Json) -> bool:
 
 def _add_examples(operation: Json, document: Json) -> None:
     for parameter in operation.get("parameters", ()):
-        if parameter.get("in") == "path" and "example" not in parameter:
+        is_needed = parameter.get("in") == "path" or parameter.get("required")
+        if is_needed and "example" not in parameter:
             parameter["example"] = example_of(parameter["schema"], document)
     for media in operation.get("requestBody", {}).get("content", {}).values():
         if "example" not in media and "examples" not in media:
@@ -194,18 +219,22 @@ def _add_examples(operation: Json, document: Json) -> None:
 
 def _add_problems(path: str, operation: Json, *, writes: bool, changes: bool) -> None:
     responses = operation["responses"]
-    # FastAPI names a 422 of its own where it reads parameters or a body.
-    is_read = _is_of_fastapi(responses.get("422", {}))
-    if is_read:
+    body = operation.get("requestBody", {}).get("content", {})
+    # Other bodies are read by the route itself.
+    takes_json = list(body) == ["application/json"]
+    # FastAPI names a 422 of its own where it reads parameters or a body, and the route names none.
+    is_read = takes_json or _is_of_fastapi(responses.get("422", {}))
+    if _is_of_fastapi(responses.get("422", {})):
         del responses["422"]
-    has_body = "requestBody" in operation
+    elif is_read and "422" in responses:
+        responses["422"] = _joined(_refused(InvalidRequest), responses["422"])
     shared = {
-        "400": "Malformed" if has_body and is_read else None,
+        "400": "Malformed" if takes_json else None,
         "401": "NotAuthenticated" if not path.startswith(OPEN) else None,
         "404": "NotFound" if "{" in path else None,
         "412": "Stale" if changes else None,
-        "413": "TooLarge" if has_body else None,
-        "415": "NotJson" if has_body and is_read else None,
+        "413": "TooLarge" if body else None,
+        "415": "NotJson" if takes_json else None,
         "422": "Invalid" if is_read or writes else None,
         "428": "PreconditionRequired" if changes else None,
         "503": "Unavailable" if not path.startswith(OPEN) else None,
@@ -237,14 +266,17 @@ def _add_headers(
         "Idempotency-Replayed": writes,
         "Content-Disposition": "text/csv" in content,
     }
-    if any(sent.values()):
-        response["headers"] = {name: _ref("headers", name) for name, is_ in sent.items() if is_}
+    told = {name: _ref("headers", name) for name, is_ in sent.items() if is_}
+    if told or "headers" in response:
+        response["headers"] = {**told, **response.get("headers", {})}
 
 
 def _refused(refusal: type[Refusal]) -> Json:
     about = " ".join((refusal.__doc__ or "").split("\n\n")[0].split())
-    example = problem_body(refusal(about))
-    return _problem(about, {refusal.slug: {"value": example}}, refusal.kind)
+    # Not by its own initializer, which may ask for a field.
+    example = refusal.__new__(refusal)
+    Refusal.__init__(example, about)
+    return _problem(about, {refusal.slug: {"value": problem_body(example)}}, refusal.kind)
 
 
 def _problem(about: str, examples: Json, kind: Kind | None = None) -> Json:

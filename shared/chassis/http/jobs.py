@@ -14,18 +14,42 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
 from shared.chassis.errors import Kind, Refusal
-from shared.chassis.http.description import may_refuse, streams
+from shared.chassis.http.description import may_refuse, sends
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of
-from shared.chassis.http.problems import MEDIA_TYPE, problem_response
+from shared.chassis.http.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, problem_response
 from shared.chassis.http.writes import Answer, write
 from shared.chassis.job_runner import JobRunner, TooManyWatchers
-from shared.chassis.jobs import Job, JobEnded, JobNotFound, State, cancel_job, find_job, list_jobs
+from shared.chassis.jobs import (
+    ENDS,
+    Job,
+    JobEnded,
+    JobNotFound,
+    State,
+    cancel_job,
+    find_job,
+    list_jobs,
+)
 from shared.chassis.service import Service
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 LONGEST_WAIT_SECONDS = 30
 WATCHED_SECONDS = 300.0
 _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,6})\"?\s*(?=$|[,;])", re.IGNORECASE)
+
+
+_EVENT = {
+    "type": "object",
+    "description": "One event: progress, or the end of the job.",
+    "properties": {
+        "event": {"enum": ["progress", *(str(one) for one in ENDS)]},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"$ref": "#/components/schemas/JobOutput"},
+        },
+    },
+    "required": ["event", "data"],
+}
 
 
 class JobCancelled(Refusal):
@@ -53,6 +77,16 @@ class JobOutput(BaseModel):
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+
+
+def begins_job(outcome: Any, *refusals: type[Refusal]) -> dict[int | str, dict[str, Any]]:
+    """Return `responses` of a route that uses `write_job`: its outcome, what it may refuse."""
+    waited = sends("Preference-Applied", Location="Job-Location")
+    return {
+        200: {"model": outcome, **waited},
+        202: sends("Location"),
+        **may_refuse(JobCancelled, *refusals),
+    }
 
 
 def job_output(job: Job) -> JobOutput:
@@ -104,15 +138,15 @@ async def write_job(
 
 
 def _outcome(job: Job, seconds: int) -> Response:
-    headers = {"Location": f"/v1/jobs/{job.job_id}", "Preference-Applied": f"wait={seconds}"}
     if job.state is State.DONE:
+        headers = {"Location": f"/v1/jobs/{job.job_id}", "Preference-Applied": f"wait={seconds}"}
         return JSONResponse(job.result, headers=headers)
     if job.problem is None:
         return problem_response(JobCancelled("The job was cancelled.", facts=_facts(job)))
     body = {**job.problem, **_facts(job)}
-    return JSONResponse(
-        body, status_code=int(body["status"]), media_type=MEDIA_TYPE, headers=headers
-    )
+    status = int(body["status"])
+    again = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else {}
+    return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers=again)
 
 
 def _facts(job: Job) -> dict[str, object]:
@@ -175,7 +209,7 @@ def jobs_router(services: Sequence[Service]) -> APIRouter:
     @router.get(
         "/{job_id}/events",
         response_class=StreamingResponse,
-        responses=streams("text/event-stream"),
+        responses={200: {"content": {"text/event-stream": {"schema": _EVENT}}}},
     )
     async def events(job_id: UUID) -> StreamingResponse:
         """

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from services.customers.api import operations
 from shared.chassis import job_runner
 from shared.chassis.service import Service
 from shared.chassis.testing.waiting import eventually
@@ -88,6 +89,21 @@ async def test_who_prefers_to_wait_gets_the_outcome(
     assert outcome.headers["location"] == f"/v1/jobs/{outcome.json()['operation_id']}"
     long = await api.post("/v1/customer-moves", json=back, headers={"Prefer": "wait=99999"})
     assert long.headers["preference-applied"] == "wait=30"
+
+
+async def test_who_waits_for_what_breaks_is_told_when_to_come_again(
+    api: httpx.AsyncClient, firm: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(operations, "carry_out", broken)
+
+    outcome = await api.post("/v1/customer-moves", json=MOVE)
+
+    assert (outcome.status_code, outcome.json()["slug"]) == (503, "job_broken")
+    assert int(outcome.headers["retry-after"]) > 0
+    assert (await api.get(f"/v1/jobs/{outcome.json()['job_id']}")).json()["state"] == "failed"
 
 
 async def test_a_repeated_request_gets_the_same_job(

@@ -1,5 +1,6 @@
 """Both services behind one API, with a little of everything in them, to be asked at random."""
 
+import asyncio
 import json
 import re
 from collections import defaultdict
@@ -7,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 from pydantic import SecretStr
@@ -17,15 +18,22 @@ from services.customers.persistence.tables import metadata
 from services.customers.settings import Settings
 from shared.chassis.bus.in_process import InProcessBus
 from shared.chassis.http.app import create_app
+from shared.chassis.jobs import insert_job
 from shared.chassis.migrations import upgrade
 from shared.chassis.service import Service
 from shared.chassis.testing.servers import Postgres
 from tests.integration.customers.api_helpers import contact_at, delete, made
 from tests.integration.customers.erp import customer, document, event, send
+from tests.integration.customers.importing import mapped
 from tests.integration.mailing.rig import Rig, open_rig
 
 KEY = "a-key-for-tests-of-enough-length"
 MADE_AT = re.compile(r"^/v1/([a-z-]+)/([^/]+)$")
+PART = re.compile(r"/(relationship-start|mapping)$")
+WAIT = {"Prefer": "wait=20"}
+FILE = "customer ref;name\n{ref};Kauppa Oy\n"
+# What the examples of values are values of.
+TYPES = {7: "text", 8: "number", 9: "date", 10: "text", 11: "list"}
 
 
 @dataclass
@@ -41,6 +49,9 @@ class World:
     def known(self, path: str, name: str) -> list[str]:
         """Return values that the first parameter of a path may have; `name` is its name."""
         before = path.partition("{")[0].rstrip("/").rpartition("/")[2]
+        if path.endswith("/events"):
+            # Of what never ends, the answer would not end either.
+            before = "operations"
         return [*{"number": ["1", "2", "3"]}.get(name, []), *self.ids[before]]
 
     def noticed(self, location: str) -> None:
@@ -49,19 +60,44 @@ class World:
         assert found, f"Location {location!r} is no path of a record"
         self.ids[found[1]].append(found[2])
 
+    async def etag(self, url: str) -> str:
+        """Return the ETag of what a change at this URL changes."""
+        shown = await self.api.get(PART.sub("", url))
+        return str(shown.headers.get("etag", '"1"'))
+
+    async def meant(self, path: str, body: Any, choice: int = 0) -> Any:
+        """Return a body with ids and versions of what is there in the places of any ids."""
+        kind = "contacts" if "contact" in path else "customers"
+        known = self.ids["reachability" if path == "/v1/hand-offs" else kind]
+        stands_for: dict[str, str] = {}
+
+        def meant(node: Any, inside: str = "") -> Any:
+            if isinstance(node, dict):
+                return {meant(name): meant(one, str(name)) for name, one in node.items()}
+            if isinstance(node, list):
+                return [meant(one, inside) for one in node]
+            if not _is_id(node):
+                return node
+            among = self.ids["customers"] if inside == "customer_id" else known
+            return stands_for.setdefault(node, among[-1 - (choice + len(stands_for)) % len(among)])
+
+        asked = meant(body)
+        if isinstance(asked, dict) and isinstance(asked.get("if_match"), dict):
+            others = asked["from"] if isinstance(asked.get("from"), list) else []
+            for one in filter(_is_id, [asked.get("into"), *others]):
+                version = (await self.etag(f"/v1/{kind}/{one}")).strip('"')
+                asked["if_match"][one] = int(version)
+        return asked
+
     async def remake(self, path: str) -> None:
         """Make what the path asks about, for deletions may have taken it away."""
         if "{number}" in path:
-            name = path.split("/")[2]
-            inside = {}
-            if name == "tracking-values":
-                inside["parent"] = await self._value("tracking-objects")
-            self.ids[name].append(str(await self._value(name, **inside)))
+            await self._listed(path.split("/")[2])
         elif path.startswith(("/v1/customers/{", "/v1/contacts")):
-            one = await made(self.api, "/v1/customers", name="Firm")
-            person = await contact_at(self.api, one, "Aino")
-            self.ids["customers"].append(one["customer_id"])
-            self.ids["contacts"].append(person["contact_id"])
+            await self._customer()
+        elif "-merges" in path or "-duplicates" in path:
+            await self._customer()
+            await self._customer()
         elif path.startswith("/v1/deleted-"):
             one = await made(self.api, "/v1/customers", name="Gone", business_id=None)
             person = await contact_at(self.api, one, "Gone")
@@ -76,60 +112,54 @@ class World:
             rule = {"op": "all", "rules": []}
             segment = await made(self.api, "/v1/segments", name=str(uuid4()), rule=rule)
             self.ids["segments"].append(segment["segment_id"])
-        elif path.startswith("/v1/operations"):
+        elif path.startswith(("/v1/operations", "/v1/jobs")):
             await self._operation()
-        elif path.startswith("/v1/jobs"):
-            self.ids["jobs"].append((await self._change()).json()["job_id"])
-            if path.endswith("/events"):
-                # They are told until the job ends.
-                await self._work()
-        elif path.startswith("/v1/imports"):
-            await self._import(path.rpartition("/")[2])
+            await self._job()
+        elif path.startswith("/v1/imports/{"):
+            await self._import(runs=path.endswith("/undo"))
         elif path.startswith(("/v1/bans", "/v1/hand-offs", "/v1/reachability")):
             await self._mailed()
 
-    async def _value(self, name: str, **fields: int) -> int:
+    async def _value(self, name: str, **fields: Any) -> int:
         return int((await made(self.api, f"/v1/{name}", title=str(uuid4()), **fields))["number"])
 
-    async def _change(self) -> httpx.Response:
-        """Ask for a job, which waits: nobody runs it before it is told to."""
+    async def _listed(self, name: str) -> None:
+        inside = {}
+        if name == "tracking-values":
+            inside["parent"] = await self._value("tracking-objects")
+        elif name.endswith("-attribute-choices"):
+            inside["parent"] = 11
+        self.ids[name].append(str(await self._value(name, **inside)))
+
+    async def _customer(self) -> None:
+        one = await made(self.api, "/v1/customers", name="Firm")
+        person = await contact_at(self.api, one, "Aino")
+        self.ids["customers"].append(one["customer_id"])
+        self.ids["contacts"].append(person["contact_id"])
+
+    async def _job(self) -> None:
+        # Nobody does work of this kind: it waits until it is cancelled.
+        async with self.customers.units() as unit:
+            job = await insert_job("never-done", None, {}, unit)
+        self.ids["jobs"].append(str(job.job_id))
+
+    async def _import(self, *, runs: bool) -> None:
+        url = await mapped(self.api, FILE.format(ref=uuid4()))
+        self.noticed(url)
+        if runs:
+            answer = await self.api.post(f"{url}/run", headers=WAIT)
+            assert answer.status_code == 200, answer.text
+
+    async def _operation(self) -> None:
         name = str(uuid4())
-        await made(self.api, "/v1/customers", name=name)
+        one = await made(self.api, "/v1/customers", name=name)
         change = {
             "filter": {"fragment": name},
             "put": {"customer_type": [await self._value("customer-types")]},
         }
-        answer = await self.api.post("/v1/customer-changes", json=change)
-        assert answer.status_code == 202, answer.text
-        return answer
-
-    async def _operation(self) -> None:
-        asked = await self._change()
-        await self._work()
-        done = (await self.api.get(asked.headers["location"])).json()
-        assert done["result"]["customers"] == 1, done
-        self.ids["operations"].append(done["result"]["operation_id"])
-
-    async def _work(self) -> None:
-        assert self.customers.jobs is not None
-        while await self.customers.jobs.work_once():
-            continue
-
-    async def _import(self, asked: str) -> None:
-        """Make an import that is as far as what is asked of it needs."""
-        said = {"source": "/crm/old", "name": "file"}
-        sent = await self.api.post(
-            "/v1/imports", params=said, content="Asiakastunnus,Nimi\nK1,Kala Oy\n"
-        )
-        url = sent.headers["location"]
-        if asked in ("rehearsal", "run", "undo", "rows", "rows.csv"):
-            mapping = {"columns": sent.json()["proposed"]}
-            mapped = await self.api.put(f"{url}/mapping", json=mapping, headers={"If-Match": '"1"'})
-            assert mapped.status_code == 200, mapped.text
-        if asked in ("undo", "rows", "rows.csv"):
-            await self.api.post(f"{url}/run")
-            await self._work()
-        self.noticed(url)
+        answer = await self.api.post("/v1/customer-changes", json=change, headers=WAIT)
+        assert one["customer_id"] in answer.json()["first"], answer.text
+        self.ids["operations"].append(answer.json()["operation_id"])
 
     async def _mailed(self) -> None:
         # The news must be fresh, or marketing is refused and nothing further is tried.
@@ -149,9 +179,16 @@ class World:
         self.ids["hand-offs"].append(answer["outcomes"][0]["released"]["hand_off_id"])
 
 
+def _is_id(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and bool(UUID(value))
+    except ValueError:
+        return False
+
+
 @asynccontextmanager
 async def open_world(postgres: Postgres) -> AsyncIterator[World]:
-    """Both services on databases of their own, not running, in one application."""
+    """Both services on databases of their own in one application; of them, only jobs run."""
 
     async def build(engine: object) -> None:
         await upgrade(engine, bootstrap.VERSIONS, metadata)  # type: ignore[arg-type]
@@ -169,9 +206,12 @@ async def open_world(postgres: Postgres) -> AsyncIterator[World]:
             transport=transport, base_url="http://suhde", headers={"Authorization": f"Bearer {KEY}"}
         ) as api:
             world = World(api, json.loads(json.dumps(app.openapi())), mailing, service)
+            assert service.jobs is not None
+            running = asyncio.create_task(service.jobs.run())
             await _fill(world, service)
             yield world
-        assert service.jobs is not None
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
         await service.jobs.close()
         await service.engine.dispose()
 
@@ -189,6 +229,13 @@ async def _fill(world: World, customers: Service) -> None:
     await send(customers, [broken])
     for title in ("One", "Two"):
         await made(world.api, "/v1/categories", title=title)
+    for name in ("customer-attributes", "contact-attributes"):
+        for number, value_type in TYPES.items():
+            title = f"{value_type} {number}"
+            await made(world.api, f"/v1/{name}", title=title, number=number, value_type=value_type)
+    for path in ("/v1/contacts", "/v1/operations", "/v1/imports/{}"):
+        await world.remake(path)
+    world.ids["lists"] = [one["name"] for one in (await world.api.get("/v1/lists")).json()]
     world.ids["parked-messages"] = ["1", "2"]
     world.ids["settings"] = [one["name"] for one in (await world.api.get("/v1/settings")).json()]
     profiles = (await world.api.get("/v1/list-profiles")).json()
