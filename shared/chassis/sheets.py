@@ -37,14 +37,9 @@ Row = tuple[int, list[str]]
 
 
 class FileUnreadable(Refusal):
-    """The file cannot be read as a table; `errors` names what and what to do."""
+    """The file cannot be read as a table; `errors` names the place, the reason and the remedy."""
 
     slug = "file_unreadable"
-
-    def __init__(self, field: str, reason: str, remedy: str) -> None:
-        super().__init__(
-            f"{field}: {reason}", remedy=remedy, fields=[FieldProblem(field, reason, remedy)]
-        )
 
 
 class FileTooLarge(FileUnreadable):
@@ -52,6 +47,18 @@ class FileTooLarge(FileUnreadable):
 
     kind = Kind.TOO_LARGE
     slug = "file_too_large"
+
+
+def unreadable(field: str, reason: str, remedy: str) -> FileUnreadable:
+    """Return the refusal of a file for what is at one place of it."""
+    problem = FieldProblem(field, reason, remedy)
+    return FileUnreadable(f"{field}: {reason}", remedy=remedy, fields=[problem])
+
+
+def too_large(field: str, reason: str, remedy: str) -> FileTooLarge:
+    """Return the refusal of a file that holds more than is read."""
+    problem = FieldProblem(field, reason, remedy)
+    return FileTooLarge(f"{field}: {reason}", remedy=remedy, fields=[problem])
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,7 @@ def read_csv(path: Path, *, encoding: str | None, delimiter: str | None) -> Shee
     """Read a CSV; what is not said of encoding and delimiter is found out."""
     chosen = _told_encoding(encoding) if encoding else detect_encoding(path)
     if delimiter is not None and delimiter not in DELIMITERS:
-        raise FileUnreadable(
+        raise unreadable(
             "delimiter", f"{delimiter[:5]!r} is none of , ; | and tab", "Name one, or leave it out."
         )
     separator = delimiter or detect_delimiter(_beginning(path, chosen))
@@ -87,14 +94,14 @@ def headed(records: Iterator[Row]) -> tuple[list[str], Iterator[Row]]:
         if columns:
             break
     else:
-        raise FileUnreadable("file", "is empty", "Send a file with a header row and rows.")
+        raise unreadable("file", "is empty", "Send a file with a header row and rows.")
     _check_header(columns)
     return columns, _bounded(records, len(columns))
 
 
 def _check_header(columns: Sequence[str]) -> None:
     if len(columns) > MAX_COLUMNS:
-        raise FileTooLarge(
+        raise too_large(
             "file", f"has more than {MAX_COLUMNS} columns", "Remove columns that are not needed."
         )
     problems: list[FieldProblem] = []
@@ -116,7 +123,7 @@ def _check_header(columns: Sequence[str]) -> None:
         else:
             seen[column.casefold()] = place
     if problems:
-        refusal = FileUnreadable(problems[0].field, problems[0].reason, problems[0].remedy)
+        refusal = unreadable(problems[0].field, problems[0].reason, problems[0].remedy)
         refusal.fields = tuple(problems[:20])
         raise refusal
 
@@ -129,18 +136,18 @@ def _bounded(records: Iterator[Row], width: int) -> Iterator[Row]:
             continue
         count += 1
         if count > MAX_ROWS:
-            raise FileTooLarge(
+            raise too_large(
                 "file", f"has more than {MAX_ROWS:,} rows", "Split it and send the parts."
             )
         if any(cells[width:]):
-            raise FileUnreadable(
+            raise unreadable(
                 f"line {line}",
                 f"has {len(cells)} cells, the header has {width}",
                 "Put cells that hold the delimiter between quotes, or name the delimiter.",
             )
         for place, cell in enumerate(cells, 1):
             if len(cell) > MAX_CELL:
-                raise FileUnreadable(
+                raise unreadable(
                     f"line {line}, column {place}",
                     f"holds {len(cell)} characters, more than {MAX_CELL}",
                     "Shorten it; a quote that is not closed makes one cell of all that follow.",
@@ -163,7 +170,7 @@ def _told_encoding(name: str) -> str:
         found = ""
     known = {codecs.lookup(one).name for one in (*KNOWN_ENCODINGS, "utf-8-sig")}
     if found not in known:
-        raise FileUnreadable(
+        raise unreadable(
             "encoding",
             f"{name[:40]!r} is not known here",
             f"Name one of {', '.join(KNOWN_ENCODINGS)}, or leave it out.",
@@ -183,7 +190,7 @@ def detect_encoding(path: Path) -> str:
         # Tables are mostly digits and Latin letters, whose other byte is then NUL.
         if min(even, odd) * 4 < max(even, odd) and max(even, odd) * 10 > len(head) * 3:
             return "utf_16_le" if odd > even else "utf_16_be"
-        raise FileUnreadable(
+        raise unreadable(
             "file", "is no text: it holds NUL bytes", "Send CSV or XLSX, saved by a spreadsheet."
         )
     telling = _telling_lines(path)
@@ -194,7 +201,7 @@ def detect_encoding(path: Path) -> str:
         return likely
     best = from_bytes(telling, cp_isolation=list(ENCODINGS[:4]), threshold=0.4).best()
     if best is None:
-        raise FileUnreadable(
+        raise unreadable(
             "encoding", "cannot be found out", "Save the file as UTF-8, or name it: ?encoding=."
         )
     return best.encoding
@@ -280,13 +287,13 @@ def _records(path: Path, encoding: str, delimiter: str) -> Iterator[Row]:
                 yield reader.line_num, cells
     except UnicodeError:
         after = reader.line_num if reader is not None else 0
-        raise FileUnreadable(
+        raise unreadable(
             "encoding",
             f"the file is not {encoding} throughout: see after line {after}",
             "Save the file as UTF-8, or name its encoding: ?encoding=.",
         ) from None
     except csv.Error as error:
         after = reader.line_num if reader is not None else 0
-        raise FileUnreadable(
+        raise unreadable(
             f"line {after}", f"is no CSV: {error}", "See whether a quote is not closed."
         ) from None

@@ -15,11 +15,12 @@ import python_calamine
 from shared.chassis.sheets import (
     MAX_COLUMNS,
     MAX_ROWS,
-    FileTooLarge,
     FileUnreadable,
     Row,
     Sheet,
     headed,
+    too_large,
+    unreadable,
 )
 
 MAX_UNPACKED = 500 * 1_048_576
@@ -53,7 +54,7 @@ def read_workbook(path: Path, *, sheet: str | None) -> Sheet:
     with path.open("rb") as file:
         head = file.read(8)
     if head == OLD_OFFICE:
-        raise FileUnreadable(
+        raise unreadable(
             "file",
             "is an old .xls or has a password",
             "Save it as .xlsx without a password, or as CSV.",
@@ -75,7 +76,7 @@ def read_workbook(path: Path, *, sheet: str | None) -> Sheet:
 
 
 def _broken() -> FileUnreadable:
-    return FileUnreadable(
+    return unreadable(
         "file",
         "is neither a workbook (.xlsx) nor text, or it is damaged",
         "Open it in a spreadsheet and save it as .xlsx or CSV.",
@@ -85,13 +86,13 @@ def _broken() -> FileUnreadable:
 def _check_size(archive: zipfile.ZipFile) -> None:
     entries = archive.infolist()
     if any(one.flag_bits & 1 for one in entries):
-        raise FileUnreadable("file", "has a password", "Save it without one.")
+        raise unreadable("file", "has a password", "Save it without one.")
     unpacked = sum(one.file_size for one in entries)
     packed = max(sum(one.compress_size for one in entries), 1)
     if len(entries) > MAX_ENTRIES or unpacked > MAX_UNPACKED:
-        raise FileTooLarge("file", f"unpacks to {unpacked:,} bytes", SPLIT)
+        raise too_large("file", f"unpacks to {unpacked:,} bytes", SPLIT)
     if unpacked > 50 * 1_048_576 and unpacked / packed > MAX_RATIO:
-        raise FileTooLarge("file", f"unpacks to {unpacked // packed} times its size", SPLIT)
+        raise too_large("file", f"unpacks to {unpacked // packed} times its size", SPLIT)
 
 
 def _small(archive: zipfile.ZipFile, name: str) -> bytes:
@@ -137,7 +138,7 @@ def _chosen(sheet: str | None, names: list[str]) -> str:
         return names[0]
     if sheet not in names:
         known = ", ".join(names[:20])
-        raise FileUnreadable("sheet", f"{sheet[:100]!r} is not there", f"There are: {known}.")
+        raise unreadable("sheet", f"{sheet[:100]!r} is not there", f"There are: {known}.")
     return sheet
 
 
@@ -149,7 +150,7 @@ def _look_through(archive: zipfile.ZipFile, part: str) -> None:
         while piece := stream.read(_CHUNK):
             read += len(piece)
             if read > MAX_UNPACKED:
-                raise FileTooLarge("file", f"unpacks to more than {MAX_UNPACKED:,} bytes", SPLIT)
+                raise too_large("file", f"unpacks to more than {MAX_UNPACKED:,} bytes", SPLIT)
             text = carried + piece
             # A tag that is cut in two is looked at with the next piece.
             end = text.rfind(b"<") if len(text) - text.rfind(b"<") < _OVERLAP else len(text)
@@ -157,7 +158,7 @@ def _look_through(archive: zipfile.ZipFile, part: str) -> None:
                 place = _PLACE.search(attributes)
                 if tag == b"mergeCell":
                     found = attributes.partition(b'ref="')[2].partition(b'"')[0]
-                    raise FileUnreadable(
+                    raise unreadable(
                         f"cells {found.decode('ascii', 'replace')}",
                         "are merged, so it is not said in which rows their value holds",
                         "Unmerge them (Merge & Center off) and fill the value into each row.",
@@ -171,17 +172,17 @@ def _look_through(archive: zipfile.ZipFile, part: str) -> None:
                         last_column = max(last_column, _column(place[1]))
             carried = text[end:]
             if last_row > 2 * MAX_ROWS or rows > 2 * MAX_ROWS:
-                raise FileTooLarge(
+                raise too_large(
                     "file",
                     f"has rows up to {max(last_row, rows):,}, empty ones counted",
                     f"At most {MAX_ROWS:,} are read. {SPLIT}",
                 )
             if last_column > MAX_COLUMNS * 5 or cells > MAX_CELLS:
-                raise FileTooLarge(
+                raise too_large(
                     "file", f"has {last_column:,} columns and over {cells:,} cells", SPLIT
                 )
     if last_row * last_column > MAX_CELLS:
-        raise FileTooLarge(
+        raise too_large(
             "file", f"has {last_row:,} rows and {last_column:,} columns, empty ones counted", SPLIT
         )
 

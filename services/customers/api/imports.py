@@ -268,7 +268,9 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
                 },
             }
         },
-        responses=may_refuse(InvalidRequest, FileUnreadable, FileTooLarge, BodyTooLarge),
+        responses=may_refuse(
+            InvalidRequest, FileUnreadable, FileTooLarge, BodyTooLarge, TooManyUploads
+        ),
     )
     async def send(
         request: Request,

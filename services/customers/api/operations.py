@@ -68,12 +68,12 @@ class MoveInput(Input):
 class ChangeInput(Input):
     """Change every customer that a search finds. Ended ones are hidden as in a search."""
 
-    filter: FilterInput
+    filter: FilterInput = Field(examples=[{"fragment": "virtanen"}])
     everybody: bool = Field(default=False, description="needed where the filter restricts nothing")
     put: ClassificationsInput = Field(default_factory=dict, examples=[{"customer_type": [1]}])
     add: ClassificationsInput = Field(default_factory=dict, examples=[{"category": [1]}])
     remove: ClassificationsInput = Field(default_factory=dict, examples=[{"category": [2]}])
-    put_values: AttributeValuesInput = Field(default_factory=dict)
+    put_values: AttributeValuesInput = Field(default_factory=dict, examples=[{}])
     ended_on: BoundedDay | None = Field(default=None, description="when put to an ended status")
 
 

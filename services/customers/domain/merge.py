@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.customers.domain.lists import CUSTOMER_STATUS, END_REASON, LISTS, TRACKING_VALUE
+from services.customers.domain.lists import CUSTOMER_STATUS, END_REASON, LISTS
 from shared.chassis.errors import InvalidField
 
 Record = Mapping[str, Any]
@@ -116,8 +116,7 @@ def united_classifications(
             if source not in (None, record_id):
                 continue
             held = [key for key in record["classifications"] if values[key].list_name == name]
-            one_inside = getattr(definition, "one_inside", name == TRACKING_VALUE)
-            if one_inside:
+            if definition.one_inside:
                 held = [key for key in held if (name, values[key].parent) not in taken]
                 taken |= {(name, values[key].parent) for key in held}
             keys.update(held)
@@ -136,7 +135,7 @@ def united_values(records: Sequence[Record]) -> dict[str, Any]:
     """Return the values of attributes, the survivor's before those of the others."""
     values: dict[str, Any] = {}
     for record in reversed(records):
-        values |= record.get("attribute_values") or {}
+        values |= record["attribute_values"]
     return values
 
 

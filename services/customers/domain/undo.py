@@ -20,7 +20,7 @@ UNITS = {
             "start_recorded_at",
         ),
     ),
-    # A choice is held with its attribute, and a value with its own.
+    # A choice of an attribute, among the classifications, ticks it.
     "contact": (
         ("attributes", "attribute_values", "classifications"),
         ("deleted_at", "merged_into"),

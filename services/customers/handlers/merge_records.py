@@ -231,8 +231,7 @@ async def _united(
         for row in (await values_of(uow.connection, held)).values()
     }
     columns["classifications"] = merge.united_classifications(records, ids, values, chosen)
-    if any("attribute_values" in record for record in records):
-        columns["attribute_values"] = merge.united_values(records)
+    columns["attribute_values"] = merge.united_values(records)
     classified: dict[str, list[int]] = {}
     for key in columns["classifications"]:
         classified.setdefault(values[key].list_name, []).append(values[key].number)

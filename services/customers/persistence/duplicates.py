@@ -40,22 +40,11 @@ async def shared_keys(
     columns = ", ".join(rule.columns)
     names = ", ".join(f":after{place}" for place in range(len(rule.columns)))
     behind = "" if after is None else f"AND ({columns}) > ({names})"
-    same = " AND ".join(f"{column} = {column}_1" for column in rule.columns)
-    first = " AND ".join(f"{column} IS NOT DISTINCT FROM {column}_2" for column in rule.columns)
-    lags = ", ".join(
-        f"lag({column}, {back}) OVER walk AS {column}_{back}"
-        for column in rule.columns
-        for back in (1, 2)
-    )
     result = await connection.execute(
         text(
             f"""
-            SELECT {columns}
-            FROM (SELECT {columns}, {lags} FROM {record}
-                  WHERE {_candidates(rule)} {behind}
-                  WINDOW walk AS (ORDER BY {columns})) AS walked
-            WHERE {same} AND NOT ({first})
-            ORDER BY {columns} LIMIT :limit
+            SELECT {columns} FROM {record} WHERE {_candidates(rule)} {behind}
+            GROUP BY {columns} HAVING count(*) > 1 ORDER BY {columns} LIMIT :limit
             """
         ),
         {"limit": limit, **{f"after{place}": key for place, key in enumerate(after or ())}},
@@ -108,15 +97,20 @@ async def keys_of(
 async def addresses_of(
     connection: AsyncConnection, customer_ids: Collection[UUID]
 ) -> dict[UUID, set[str]]:
-    """Return the folded postal addresses of customers' live contacts."""
+    """Return the folded postal addresses of customers and of their live contacts."""
     result = await connection.execute(
         text(
             """
-            SELECT DISTINCT place.customer_id,
-                   folded_name(contact.postal_code) || '|' || folded_name(contact.street) AS address
-            FROM contact_customer AS place JOIN contact USING (contact_id)
-            WHERE place.customer_id = ANY(CAST(:ids AS uuid[])) AND contact.deleted_at IS NULL
-              AND contact.postal_code IS NOT NULL AND contact.street IS NOT NULL
+            SELECT DISTINCT customer_id,
+                   folded_name(postal_code) || '|' || folded_name(street) AS address
+            FROM (SELECT customer_id, postal_code, street FROM customer
+                  WHERE customer_id = ANY(CAST(:ids AS uuid[]))
+                  UNION ALL
+                  SELECT place.customer_id, contact.postal_code, contact.street
+                  FROM contact_customer AS place JOIN contact USING (contact_id)
+                  WHERE place.customer_id = ANY(CAST(:ids AS uuid[]))
+                    AND contact.deleted_at IS NULL) AS known
+            WHERE postal_code IS NOT NULL AND street IS NOT NULL
             """
         ),
         {"ids": list(customer_ids)},

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.customers.persistence.undo import columns_set
+from services.customers.persistence.undo_sql import columns_set
 
 KEYS = {"customer": "customer_id", "contact": "contact_id"}
 

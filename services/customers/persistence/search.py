@@ -27,11 +27,13 @@ from services.customers.persistence.search_lookups import (
 
 # Below this many characters there is no trigram: names and numbers are then searched by beginning.
 SHORTEST_FRAGMENT = 3
+# By code point, on every server alike: what begins alike lies together.
+NAME, NUMBER = 'lower(name) COLLATE "C"', 'lower(number) COLLATE "C"'
 FAR_FUTURE = "CAST('9999-12-31' AS date)"
 
 _KEYS = {
-    "name": ("lower(name)", "text"),
-    "number": ("number", "text"),
+    "name": (NAME, "text"),
+    "number": (NUMBER, "text"),
     "started_on": (f"coalesce(started_on, {FAR_FUTURE})", "date"),
     "created_at": ("customer_id", "uuid"),
 }
@@ -336,10 +338,6 @@ async def _add_documents(
 async def _add_fragment(
     connection: AsyncConnection, building: Conditions, fragment: str, *, deleted: bool
 ) -> None:
-    if len(fragment) < SHORTEST_FRAGMENT:
-        statement, condition = _BEGIN_WITH, _BEGINS_WITH
-    else:
-        statement, condition = _HITS, _IS_HIT
     # The database folds fragments as it folds names, which is not in all scripts as Python does.
     folded = (await connection.execute(text("SELECT lower(:f)"), {"f": fragment})).scalar_one()
     values = {
@@ -347,22 +345,35 @@ async def _add_fragment(
         "last": f"{folded}{LAST_CHARACTER}",
         "pattern": f"%{escaped(folded)}%",
     }
+    is_short = len(fragment) < SHORTEST_FRAGMENT
     if deleted:
         # They are few, and have an index; the indexes of fragments find live ones.
-        building.add(condition, **values)
+        either = f"({_NAME_BEGINS} OR {_NUMBER_BEGINS})"
+        building.add(either if is_short else _IS_HIT, **values)
         return
-    of_customers, of_contacts, hits = (
+    statement = _BEGIN_WITH if is_short else _HITS
+    first, second, hits = (
         await connection.execute(text(statement), {**values, "limit": FEW_HITS + 1})
     ).one()
     found = "customer_id IN (SELECT unnest(CAST(CAST(:hits AS text) AS uuid[])))"
-    if max(of_customers, of_contacts) <= FEW_HITS:
+    if max(first, second) <= FEW_HITS:
         building.add(found, hits=hits)
         return
-    if of_contacts <= FEW_HITS:
-        # All hits among contacts are at hand: no customer's contacts need be looked at.
-        condition = f"({_TEXT_IS_HIT} OR {found})" if statement is _HITS else condition
+    condition = _beginning(first, second) if is_short else _hit(second, found)
     building.sample = condition, found
     building.add(condition, **values, hits=hits)
+
+
+def _beginning(names: int, numbers: int) -> str:
+    """Return what finds beginnings: one range where only names or only numbers begin so."""
+    if not numbers:
+        return _NAME_BEGINS
+    return _NUMBER_BEGINS if not names else f"({_NAME_BEGINS} OR {_NUMBER_BEGINS})"
+
+
+def _hit(contacts: int, found: str) -> str:
+    """Return what finds hits; no contact need be looked at where all their hits are at hand."""
+    return f"({_TEXT_IS_HIT} OR {found})" if contacts <= FEW_HITS else _IS_HIT
 
 
 _RESOLVE = text(
@@ -405,21 +416,17 @@ _IS_HIT = f"""
         WHERE place.customer_id = customer.customer_id
           AND contact.deleted_at IS NULL AND contact.search_text LIKE :pattern))
 """
-# Ranges by code points, not LIKE: an index serves them whatever the plan was made for.
-_BEGIN_WITH = """
+# Ranges, not LIKE: an index serves them whatever the plan was made for.
+_NAME_BEGINS = f"({NAME} >= :beginning AND {NAME} <= :last)"
+_NUMBER_BEGINS = f"({NUMBER} >= :beginning AND {NUMBER} <= :last)"
+_BEGIN_WITH = f"""
     WITH of_names AS MATERIALIZED (
         SELECT customer_id FROM customer
-        WHERE deleted_at IS NULL AND lower(name) ~>=~ :beginning AND lower(name) ~<=~ :last
-        LIMIT :limit),
+        WHERE deleted_at IS NULL AND {_NAME_BEGINS} LIMIT :limit),
     of_numbers AS MATERIALIZED (
         SELECT customer_id FROM customer
-        WHERE deleted_at IS NULL AND lower(number) ~>=~ :beginning AND lower(number) ~<=~ :last
-        LIMIT :limit)
+        WHERE deleted_at IS NULL AND {_NUMBER_BEGINS} LIMIT :limit)
     SELECT (SELECT count(*) FROM of_names), (SELECT count(*) FROM of_numbers),
            CAST(ARRAY(SELECT customer_id FROM of_names
                       UNION SELECT customer_id FROM of_numbers) AS text)
-"""
-_BEGINS_WITH = """
-    ((lower(name) ~>=~ :beginning AND lower(name) ~<=~ :last)
-     OR (lower(number) ~>=~ :beginning AND lower(number) ~<=~ :last))
 """

@@ -29,13 +29,13 @@ LIVE = text("deleted_at IS NULL")
 DELETED = text("deleted_at IS NOT NULL")
 MERGED = text("merged_into IS NOT NULL")
 
-# Indexes with an operator class, which the declaration of a table cannot name and compare; those of
-# trigrams are missing where the server has no pg_trgm.
+# Indexes with an operator class or a collation, which the declaration of a table cannot name and
+# compare; those of trigrams are missing where the server has no pg_trgm.
 ACCELERATORS = (
     "ix_customer_search_text",
     "ix_contact_search_text",
-    "ix_customer_name_beginning",
-    "ix_customer_number_beginning",
+    "ix_customer_name_order",
+    "ix_customer_number_order",
     "ix_customer_postal_code_beginning",
 )
 metadata = MetaData(naming_convention=NAMING, info={"accelerators": ACCELERATORS})
@@ -116,9 +116,7 @@ Table(
     Index("ix_customer_number", "number", unique=True, postgresql_where=LIVE),
     Index("ix_customer_business_id", "business_id", unique=True, postgresql_where=LIVE),
     Index("ix_customer_classifications", "classifications", postgresql_using="gin"),
-    Index("ix_customer_name", text("lower(name)"), "customer_id", postgresql_where=LIVE),
     Index("ix_customer_city", text("lower(city)"), postgresql_where=LIVE),
-    Index("ix_customer_number_order", "number", "customer_id", postgresql_where=LIVE),
     Index(
         "ix_customer_started_on",
         text("coalesce(started_on, CAST('9999-12-31' AS date))"),

@@ -37,6 +37,7 @@ async def test_a_deleted_customer_is_gone_for_everybody(
     assert (await told(customers, DELETED))[-1] == {
         "customer_id": firm["customer_id"],
         "version": gone["version"],
+        "merged_into": None,
     }
     fetched = await api.get(url(firm))
     assert (fetched.status_code, fetched.json()["slug"]) == (404, "customer_not_found")
@@ -218,7 +219,10 @@ async def test_a_key_that_a_live_customer_owns_by_now_is_a_conflict_with_choices
     assert (refused.status_code, refused.json()["slug"]) == (409, "restore_conflict")
     conflicts = {one["field"]: one for one in refused.json()["conflicts"]}
     assert conflicts["number"]["customer_id"] == number["customer_id"]
-    assert conflicts["number"]["choices"] == [{"number": "new"}]
+    assert conflicts["number"]["choices"] == [
+        {"number": "new"},
+        {"merge_into": number["customer_id"]},
+    ]
     assert conflicts["business_id"]["customer_id"] == business["customer_id"]
     half = await restore(restoring, firm, number="new")
     assert [one["field"] for one in half.json()["conflicts"]] == ["business_id"]

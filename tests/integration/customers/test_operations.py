@@ -138,6 +138,7 @@ async def test_matches_of_a_search_are_changed_and_taken_back(api: httpx.AsyncCl
             "record": "customer",
             "record_id": harbours[1]["customer_id"],
             "fields": {"classifications": "changed_since"},
+            "choices": [],
         }
     ]
     assert await held(api, harbours[0]) == STANDING
