@@ -7,7 +7,6 @@ TAGS = {
     "contacts": "Persons at customers, with their attributes and bans.",
     "search": "Search and list customers, export them, save searches.",
     "jobs": "What changes many records: how far it is, what came of it, cancelling.",
-    "imports": "Customers and contacts from CSV and XLSX: map, rehearse, run, undo.",
     "operations": "Change many customers at once; rehearse, list and undo it.",
     "imports": "Files of customers and contacts: map their columns, rehearse, run, undo.",
     "duplicates": "Customers and contacts that may be the same, and pairs that are not.",

@@ -262,7 +262,7 @@ def _add_headers(
     is_record = changes or "version" in model.get("properties", {})
     sent = {
         "ETag": is_record and method != "delete",
-        "Location": status in ("201", "202"),
+        "Location": status == "201",
         "Idempotency-Replayed": writes,
         "Content-Disposition": "text/csv" in content,
     }
