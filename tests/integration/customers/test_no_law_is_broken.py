@@ -13,8 +13,16 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from services.customers.domain.bans import CHANNEL_OF
 from shared.chassis.service import Service
-from tests.integration.customers.api_helpers import contact_at, delete, made, restore, url
+from tests.integration.customers.api_helpers import (
+    contact_at,
+    delete,
+    made,
+    restore,
+    setting,
+    url,
+)
 from tests.integration.customers.attributes import PATHS, attribute, choice, give, outlaws
 from tests.integration.customers.test_lists import delete as delete_value
 from tests.integration.customers.test_lists import put_value
@@ -58,6 +66,7 @@ class World:
         self.operations: list[str] = []
         self.answers: set[tuple[str, int]] = set()
         self.banned: dict[str, set[str]] = {}
+        self.bans: set[int] = set()
 
     def title(self) -> str:
         return f"V{next(self.titles)}"
@@ -70,6 +79,7 @@ class World:
         people = [await contact_at(self.api, firm, self.title()) for firm in firms]
         self.records = [*firms, *people]
         self.banned = {record_id(one): set() for one in self.records}
+        self.bans = {(await setting(self.api, name))["value"] for name in CHANNEL_OF}
         for of in PATHS:
             self.attributes[of] = [
                 await attribute(self.api, self.title(), one, of=of) for one in (*TYPES, "list")
@@ -101,9 +111,13 @@ class World:
         return dict(answer.json()) if answer.status_code == 200 else None
 
     async def given(self, which: int, **asked: Any) -> httpx.Response | None:
+        """Give a living record what is asked; bans stay, for whoever unticks one frees it."""
         record = self.records[which]
-        if (await self.api.get(url(record))).status_code != 200:
+        present = await self.api.get(url(record))
+        if present.status_code != 200:
             return None
+        if which >= FIRST and "attributes" in asked:
+            asked["attributes"] += sorted(self.bans & set(present.json()["attributes"]))
         return await give(self.api, record, **asked)
 
     async def value(self, which: int, one: int, other: int) -> httpx.Response | None:
