@@ -219,7 +219,10 @@ async def test_a_key_that_a_live_customer_owns_by_now_is_a_conflict_with_choices
     assert (refused.status_code, refused.json()["slug"]) == (409, "restore_conflict")
     conflicts = {one["field"]: one for one in refused.json()["conflicts"]}
     assert conflicts["number"]["customer_id"] == number["customer_id"]
-    assert conflicts["number"]["choices"] == [{"number": "new"}]
+    assert conflicts["number"]["choices"] == [
+        {"number": "new"},
+        {"merge_into": number["customer_id"]},
+    ]
     assert conflicts["business_id"]["customer_id"] == business["customer_id"]
     half = await restore(restoring, firm, number="new")
     assert [one["field"] for one in half.json()["conflicts"]] == ["business_id"]
