@@ -59,11 +59,12 @@ async def search_customers(
     if query is None:
         return Found([], {}, 0, 0, {name: {} for name in facets})
     rows = await store.find_customers(connection, query, sort=sort, after=after, limit=limit)
+    total, hidden = await store.count_matches(connection, query)
     return Found(
         rows=rows,
         references=await fetch_references(connection, [row.customer_id for row in rows]),
-        total=await store.count_customers(connection, query),
-        hidden_ended=await store.count_hidden(connection, query),
+        total=total,
+        hidden_ended=hidden,
         facets=await store.count_facets(connection, query, facets) if facets else {},
         all_counted=query.is_countable,
     )

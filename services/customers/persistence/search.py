@@ -6,7 +6,7 @@ among the first hits. Either way the rows are right to the last.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +27,8 @@ from services.customers.persistence.search_lookups import (
 
 # Below this many characters there is no trigram: names and numbers are then searched by beginning.
 SHORTEST_FRAGMENT = 3
+# Among so many hits of a common fragment are matches counted.
+SAMPLE = 1000
 # By code point, on every server alike: what begins alike lies together.
 NAME, NUMBER = 'lower(name) COLLATE "C"', 'lower(number) COLLATE "C"'
 FAR_FUTURE = "CAST('9999-12-31' AS date)"
@@ -49,6 +51,8 @@ class Query:
     hidden: str | None = None
     # A condition that is too dear to count by, and what stands for it then: the first hits only.
     sample: tuple[str, str] | None = None
+    # Whether no more than some thousands can match, or are counted: they need no further bound.
+    is_bounded: bool = False
 
     @property
     def is_countable(self) -> bool:
@@ -89,13 +93,17 @@ async def prepare(
     restricts = CUSTOMER_STATUS in wanted.having or STATUS_GROUP in wanted.having
     ended = wanted.shows_ended(restricts_status=restricts)
     conditions = tuple(building.conditions)
+    query = Query(
+        conditions, building.values, sample=building.sample, is_bounded="hits" in building.values
+    )
     if ended is Ended.SHOW:
-        return Query(conditions, building.values, sample=building.sample)
+        return query
     is_ended = "classifications && CAST(:ended AS int[])"
     values = {**building.values, "ended": await _ended_keys(connection)}
     if ended is Ended.ONLY:
-        return Query((*conditions, is_ended), values, sample=building.sample)
-    return Query((*conditions, f"NOT {is_ended}"), values, hidden=is_ended, sample=building.sample)
+        return replace(query, conditions=(*conditions, is_ended), values=values)
+    shown = (*conditions, f"NOT {is_ended}")
+    return replace(query, conditions=shown, values=values, hidden=is_ended)
 
 
 async def find_customers(
@@ -155,6 +163,24 @@ async def count_hidden(connection: AsyncConnection, query: Query) -> int:
     if query.hidden is None:
         return 0
     return await _counted(connection, query, (*query.conditions[:-1], query.hidden))
+
+
+async def count_matches(connection: AsyncConnection, query: Query) -> tuple[int, int]:
+    """Count the matches and the ended customers that are hidden, each as the two above do."""
+    if query.hidden is None or not query.is_bounded:
+        return await count_customers(connection, query), await count_hidden(connection, query)
+    result = await connection.execute(
+        text(
+            f"""
+            SELECT count(*) FILTER (WHERE NOT {query.hidden}),
+                   count(*) FILTER (WHERE {query.hidden})
+            FROM customer WHERE {query.counted(query.conditions[:-1])}
+            """
+        ),
+        query.values,
+    )
+    total, hidden = result.one()
+    return total, hidden
 
 
 async def count_ended(connection: AsyncConnection, customer_ids: Collection[UUID]) -> int:
@@ -355,12 +381,12 @@ async def _add_fragment(
     first, second, hits = (
         await connection.execute(text(statement), {**values, "limit": FEW_HITS + 1})
     ).one()
-    found = "customer_id IN (SELECT unnest(CAST(CAST(:hits AS text) AS uuid[])))"
+    found = f"customer_id IN ({_HIT_IDS})"
     if max(first, second) <= FEW_HITS:
         building.add(found, hits=hits)
         return
     condition = _beginning(first, second) if is_short else _hit(second, found)
-    building.sample = condition, found
+    building.sample = condition, f"customer_id IN ({_HIT_IDS} LIMIT {SAMPLE})"
     building.add(condition, **values, hits=hits)
 
 
@@ -397,6 +423,7 @@ _RESOLVE = text(
     WHERE named.list = 'status_group'
     """
 )
+_HIT_IDS = "SELECT unnest(CAST(CAST(:hits AS text) AS uuid[]))"
 # Hits come and go as one text: thousands of ids would cost more to read than to find.
 _HITS = """
     WITH of_customers AS MATERIALIZED (
