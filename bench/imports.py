@@ -28,6 +28,7 @@ from services.mailing.settings import Settings as MailingSettings
 from shared.chassis.bus.in_process import InProcessBus
 from shared.chassis.http.app import create_app
 from shared.chassis.migrations import upgrade
+from shared.chassis.process import run
 from shared.chassis.testing.servers import Postgres, find_postgres
 from shared.chassis.testing.waiting import eventually
 
@@ -217,4 +218,4 @@ async def measure(api: httpx.AsyncClient, heard: AsyncEngine, path: Path, copy: 
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    sys.exit(run(main()))

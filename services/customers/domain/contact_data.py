@@ -8,6 +8,7 @@ from uuid import UUID
 import phonenumbers
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
+from services.customers.domain.phone_numbers import is_plainly_valid
 from shared.chassis.errors import InvalidField
 
 
@@ -60,9 +61,13 @@ def normal_email(value: str) -> str | None:
         return None
 
 
-@lru_cache(maxsize=4096)
 def normal_phone(value: str, *, region: str) -> str | None:
     """Return a phone number as E.164, or None if it is no valid number seen from the region."""
+    return value if is_plainly_valid(value) else _read_phone(value, region)
+
+
+@lru_cache(maxsize=4096)
+def _read_phone(value: str, region: str) -> str | None:
     try:
         number = phonenumbers.parse(value, region)
     except phonenumbers.NumberParseException:

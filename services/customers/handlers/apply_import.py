@@ -25,14 +25,11 @@ from services.customers.handlers.store_contacts import Contacts, store_contacts
 from services.customers.handlers.tell_records import tell_customers
 from services.customers.persistence import customers as store
 from services.customers.persistence import imports
+from services.customers.persistence.customers import KeyTakenMeanwhile
 from services.customers.persistence.lists import values_of
 from shared.chassis.unit_of_work import UnitOfWork
 
 Rows = Sequence[tuple[int, Sequence[str]]]
-
-
-class KeyTakenMeanwhile(ConnectionError):
-    """Somebody was given a key between our look and our change; another look sees by whom."""
 
 
 @dataclass(frozen=True, slots=True)

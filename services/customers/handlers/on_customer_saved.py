@@ -128,10 +128,9 @@ async def _save_customers(
             row["number"] = row["number"] or next(numbers)
         await store.insert_customers(uow.connection, fresh, now=uow.now)
         new = {row["customer_id"] for row in fresh}
-        await store.insert_references(
-            uow.connection,
-            [(source, ref, one) for (source, ref), one in ids.items() if one in new],
-        )
+        references = [(source, ref, one) for (source, ref), one in ids.items() if one in new]
+        if await store.insert_references(uow.connection, references) < len(references):
+            raise store.KeyTakenMeanwhile("a reference was given to another customer")
         await _remember_versions(
             {key: newest[key] for key, one in ids.items() if one in new}, dict(ids), uow
         )

@@ -33,7 +33,6 @@ from services.customers.domain.lists import (
     Band,
 )
 from services.customers.handlers.apply_import import (
-    KeyTakenMeanwhile,
     apply_plan,
     named_by,
     read_present,
@@ -42,6 +41,7 @@ from services.customers.handlers.apply_import import (
 from services.customers.handlers.save_customer import Here
 from services.customers.handlers.save_list_value import SaveListValue, create_value
 from services.customers.persistence import imports, operations
+from services.customers.persistence.customers import KeyTakenMeanwhile
 from services.customers.persistence.lists import default_values
 from services.customers.persistence.register import fetch_settings
 from shared.chassis.errors import Kind, Refusal

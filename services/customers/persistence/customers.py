@@ -42,6 +42,10 @@ FIELDS = {
 """What is said of a customer, by column, with its type."""
 
 
+class KeyTakenMeanwhile(ConnectionError):
+    """Somebody was given a key between our look and our change; another look sees by whom."""
+
+
 async def open_number_series(connection: AsyncConnection, prefixes: Collection[str]) -> None:
     """Create the series of these prefixes that do not exist; kinds of one prefix share a series.
 

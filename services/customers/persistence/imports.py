@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from pydantic_core import to_json
 from sqlalchemy import text
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,6 +21,10 @@ OUTDATED_IMPORTS = """
         SELECT import_id FROM import WHERE created_at < :before ORDER BY created_at
         LIMIT least(CAST(:chunk AS int), 1))
 """
+# Each key is looked up by itself, in an index, whatever the planner believes of the tables: they
+# grow while an import runs, and a plan made when they were small reads all of them at each chunk.
+_EACH = "unnest(CAST(:{array} AS text[])) AS wanted (value) CROSS JOIN LATERAL"
+_EACH_REF = _EACH.format(array="refs")
 
 
 async def insert_import(
@@ -181,9 +186,9 @@ async def insert_fates(
             "id": import_id,
             "lines": [one.line for one in fates],
             "fates": [one.fate for one in fates],
-            "changes": [json.dumps(one.changes) for one in fates],
+            "changes": [to_json(one.changes).decode() for one in fates],
             "problems": [
-                json.dumps(
+                to_json(
                     [
                         {
                             "column": problem.field,
@@ -192,7 +197,7 @@ async def insert_fates(
                         }
                         for problem in one.problems
                     ]
-                )
+                ).decode()
                 for one in fates
             ],
             "customers": [one.customer_id for one in fates],
@@ -237,7 +242,7 @@ async def save_planned(
             "id": import_id,
             "kinds": [kind for kind, _ in states],
             "keys": [key for _, key in states],
-            "states": [json.dumps(state) for state in states.values()],
+            "states": [to_json(state).decode() for state in states.values()],
         },
     )
 
@@ -248,8 +253,11 @@ async def find_planned(
     """Return how a rehearsal lets these stand, by key."""
     result = await connection.execute(
         text(
-            "SELECT key, state FROM import_planned WHERE import_id = :id AND kind = :kind "
-            "AND key = ANY(CAST(:keys AS text[]))"
+            f"""
+            SELECT value AS key, state FROM {_EACH.format(array="keys")} (
+                SELECT state FROM import_planned
+                WHERE import_id = :id AND kind = :kind AND key = wanted.value LIMIT 1) AS found
+            """
         ),
         {"id": import_id, "kind": kind, "keys": list(keys)},
     )
@@ -267,15 +275,18 @@ async def find_owners(
     """Return whose these keys are: references of anybody, numbers and business ids of the live."""
     result = await connection.execute(
         text(
-            """
-            SELECT 'ref' AS kind, ref AS value, customer_id FROM customer_reference
-            WHERE source = :source AND ref = ANY(CAST(:refs AS text[]))
+            f"""
+            SELECT 'ref' AS kind, value, customer_id FROM {_EACH_REF} (
+                SELECT customer_id FROM customer_reference
+                WHERE source = :source AND ref = wanted.value LIMIT 1) AS found
             UNION ALL
-            SELECT 'number', number, customer_id FROM customer
-            WHERE number = ANY(CAST(:numbers AS text[])) AND deleted_at IS NULL
+            SELECT 'number', value, customer_id FROM {_EACH.format(array="numbers")} (
+                SELECT customer_id FROM customer
+                WHERE number = wanted.value AND deleted_at IS NULL LIMIT 1) AS found
             UNION ALL
-            SELECT 'business_id', business_id, customer_id FROM customer
-            WHERE business_id = ANY(CAST(:business_ids AS text[])) AND deleted_at IS NULL
+            SELECT 'business_id', value, customer_id FROM {_EACH.format(array="business_ids")} (
+                SELECT customer_id FROM customer
+                WHERE business_id = wanted.value AND deleted_at IS NULL LIMIT 1) AS found
             """
         ),
         {
@@ -314,10 +325,11 @@ async def contacts_as_they_are(
     if lock:
         await connection.execute(
             text(
-                """
-                SELECT FROM contact WHERE contact_id IN (
-                    SELECT contact_id FROM contact_reference
-                    WHERE source = :source AND ref = ANY(CAST(:refs AS text[])))
+                f"""
+                SELECT FROM contact WHERE contact_id = ANY(ARRAY(
+                    SELECT contact_id FROM {_EACH_REF} (
+                        SELECT contact_id FROM contact_reference
+                        WHERE source = :source AND ref = wanted.value LIMIT 1) AS found))
                 ORDER BY contact_id FOR NO KEY UPDATE
                 """
             ),
@@ -325,14 +337,17 @@ async def contacts_as_they_are(
         )
     result = await connection.execute(
         text(
-            """
-            SELECT ref, contact.contact_id, first_name, last_name, email, mobile, phone, street,
-                   postal_code, city, country, language, attributes, deleted_at,
-                   (SELECT jsonb_object_agg(place.customer_id, place.role)
-                    FROM contact_customer AS place
-                    WHERE place.contact_id = contact.contact_id) AS places
-            FROM contact_reference JOIN contact USING (contact_id)
-            WHERE source = :source AND ref = ANY(CAST(:refs AS text[]))
+            f"""
+            SELECT value AS ref, contact_id, first_name, last_name, email, mobile, phone, street,
+                   postal_code, city, country, language, attributes, deleted_at, places
+            FROM {_EACH_REF} (
+                SELECT contact_id, first_name, last_name, email, mobile, phone, street,
+                       postal_code, city, country, language, attributes, deleted_at,
+                       (SELECT jsonb_object_agg(place.customer_id, place.role)
+                        FROM contact_customer AS place
+                        WHERE place.contact_id = contact.contact_id) AS places
+                FROM contact_reference JOIN contact USING (contact_id)
+                WHERE source = :source AND ref = wanted.value LIMIT 1) AS found
             """
         ),
         {"source": source, "refs": list(refs)},
