@@ -16,8 +16,8 @@ demo: $(READY) ## Run everything on this machine with example data (PORT=8080)
 up: $(READY) ## Run everything on this machine, empty (PORT=8080)
 	@$(RUN) apps.cli.main up $(if $(PORT),--port $(PORT))
 
-test: $(TOOLS) ## Run all tests; finds PostgreSQL and RabbitMQ by itself
-	@$(RUN) pytest
+test: $(TOOLS) ## Run all tests, WORKERS at once (4); finds PostgreSQL and RabbitMQ by itself
+	@PYTHONHASHSEED=0 $(RUN) pytest -n $(or $(WORKERS),4) --dist loadfile
 
 fuzz: $(TOOLS) ## Ask the API at random, long (TIMES=500 requests per operation)
 	@SUHDE_FUZZ=$(or $(TIMES),500) $(RUN) pytest tests/integration/openapi

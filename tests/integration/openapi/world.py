@@ -154,7 +154,8 @@ class World:
         name = str(uuid4())
         one = await made(self.api, "/v1/customers", name=name)
         change = {
-            "filter": {"fragment": name},
+            # Whatever has been made the default status meanwhile.
+            "filter": {"fragment": name, "ended": "show"},
             "put": {"customer_type": [await self._value("customer-types")]},
         }
         answer = await self.api.post("/v1/customer-changes", json=change, headers=WAIT)
