@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
-from shared.contracts import customers, erp, mailing
+from shared.contracts import activities, customers, erp, mailing, pipeline
 from shared.contracts.types import Contract
 
 ERP_EXCHANGE = "suhde.erp"
 EVENTS_EXCHANGE = "suhde.events"
+
+PROJECTING = ("activities", "mailing")
+"""Who keeps a projection of customers, contacts and the lists that sort them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +46,20 @@ CATALOGUE: dict[str, EventType] = {
         EventType("erp.sales-order-cancelled.v1", erp.SalesOrderCancelled, ("customers",)),
         EventType("erp.customer-saved.v1", erp.CustomerSaved, ("customers",)),
         EventType("erp.project-saved.v1", erp.ProjectSaved, ("customers",)),
-        EventType("customers.customer-saved.v1", customers.CustomerSaved, ("mailing",)),
-        EventType("customers.customer-deleted.v1", customers.CustomerDeleted, ("mailing",)),
-        EventType("customers.contact-saved.v1", customers.ContactSaved, ("mailing",)),
-        EventType("customers.contact-deleted.v1", customers.ContactDeleted, ("mailing",)),
-        EventType("customers.classification-saved.v1", customers.ClassificationSaved, ("mailing",)),
+        EventType("customers.customer-saved.v1", customers.CustomerSaved, PROJECTING),
+        EventType("customers.customer-deleted.v1", customers.CustomerDeleted, PROJECTING),
+        EventType("customers.contact-saved.v1", customers.ContactSaved, PROJECTING),
+        EventType("customers.contact-deleted.v1", customers.ContactDeleted, PROJECTING),
+        EventType("customers.classification-saved.v1", customers.ClassificationSaved, PROJECTING),
         EventType("customers.operation-completed.v1", customers.OperationCompleted, ()),
-        EventType("customers.first-invoice-posted.v1", customers.FirstInvoicePosted, ()),
-        EventType("customers.first-sales-order-posted.v1", customers.FirstSalesOrderPosted, ()),
+        EventType(
+            "customers.first-invoice-posted.v1", customers.FirstInvoicePosted, ("activities",)
+        ),
+        EventType(
+            "customers.first-sales-order-posted.v1",
+            customers.FirstSalesOrderPosted,
+            ("activities",),
+        ),
         EventType("customers.relationship-started.v1", customers.RelationshipStarted, ()),
         EventType("customers.relationship-ended.v1", customers.RelationshipEnded, ()),
         EventType("customers.document-recorded.v1", customers.DocumentRecorded, ()),
@@ -63,12 +72,19 @@ CATALOGUE: dict[str, EventType] = {
             fleeting=True,
         ),
         EventType("customers.consent-baselined.v1", customers.ConsentBaselined, ("mailing",)),
-        EventType("customers.person-erased.v1", customers.PersonErased, ()),
+        EventType("customers.person-erased.v1", customers.PersonErased, ("activities",)),
         EventType(
             "mailing.consent-probed.v1", mailing.ConsentProbed, ("customers",), fleeting=True
         ),
         EventType("mailing.contact-unsubscribed.v1", mailing.ContactUnsubscribed, ("customers",)),
         EventType("mailing.recipient-handed-off.v1", mailing.RecipientHandedOff, ()),
+        EventType("activities.activity-saved.v1", activities.ActivitySaved, ()),
+        EventType("activities.activity-deleted.v1", activities.ActivityDeleted, ()),
+        EventType("activities.classification-saved.v1", activities.ClassificationSaved, ()),
+        EventType("activities.target-progressed.v1", activities.TargetProgressed, ()),
+        EventType("activities.target-reached.v1", activities.TargetReached, ()),
+        EventType("pipeline.user-group-saved.v1", pipeline.UserGroupSaved, ("activities",)),
+        EventType("pipeline.opportunity-closed.v1", pipeline.OpportunityClosed, ("activities",)),
     )
 }
 

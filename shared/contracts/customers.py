@@ -65,6 +65,9 @@ class CustomerSaved(Contract):
     classifications: Classifications = Field(default_factory=dict)
     attribute_values: AttributeValues = Field(default_factory=dict)
     address: PostalAddress | None = None
+    saved_at: Moment | None = Field(
+        default=None, description="when it came to be so, however late this is told"
+    )
 
 
 class CustomerDeleted(Contract):
@@ -74,6 +77,9 @@ class CustomerDeleted(Contract):
     version: Version
     merged_into: UUID | None = Field(
         default=None, description="the customer that has taken its place, contacts and documents"
+    )
+    deleted_at: Moment | None = Field(
+        default=None, description="when it was deleted, however late this is told"
     )
 
 
@@ -146,13 +152,20 @@ class OperationCompleted(Contract):
 
 
 class FirstInvoicePosted(Contract):
-    """A customer's first recorded invoice is known, or is now another one than before."""
+    """A customer's first recorded invoice is known, or is now another one than before.
+
+    Of what is told of one customer the highest version holds; without one it is the oldest.
+    """
 
     customer_id: UUID
+    version: Version | None = None
     document_source: Text
     document_id: Key
     document_date: Day
     recorded_at: Moment
+    withdrawn: bool = Field(
+        default=False, description="it was the last that counted: there is no first one any more"
+    )
 
 
 class FirstSalesOrderPosted(FirstInvoicePosted):

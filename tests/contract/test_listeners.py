@@ -2,6 +2,7 @@
 
 from zoneinfo import ZoneInfo
 
+from services.activities.messaging import subscribers as activities
 from services.customers.messaging import subscribers as customers
 from services.mailing.messaging import subscribers as mailing
 from shared.chassis.worker import Subscription
@@ -11,6 +12,7 @@ from shared.contracts.wiring import bindings
 # The in-process bus delivers by subscriptions, a broker by bindings.
 HEARD: dict[str, dict[str, Subscription]] = {
     "customers": customers.subscriptions(zone=ZoneInfo("UTC"), region="FI", countries=()),
+    "activities": activities.subscriptions(ZoneInfo("UTC"), clean=lambda: None),
     "mailing": mailing.subscriptions(),
 }
 
