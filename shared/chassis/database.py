@@ -1,6 +1,7 @@
 """One service's PostgreSQL database: a pool in which every wait has a deadline."""
 
 import asyncio
+from time import monotonic
 from typing import Any
 
 import asyncpg
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 CONNECT_SECONDS = 5.0
 COMMAND_SECONDS = 20.0
 LOCK_SECONDS = 5.0
+PLAN_SECONDS = 1.0
 
 # Deadlock, serialisation, lock timeout, out of resources, connection and shutdown: the work was
 # undone and may succeed when it is done again; nothing is wrong with the message that met it.
@@ -49,6 +51,7 @@ def connect(
         },
     )
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    event.listen(engine.sync_engine, "checkout", _forget_old_plans)
     return engine
 
 
@@ -59,18 +62,39 @@ def _refuse_closed(connection: Any, record: object, proxy: object) -> None:
         raise DisconnectionError("the server has closed this connection")
 
 
+def _forget_old_plans(connection: Any, record: Any, proxy: object) -> None:
+    # The server keeps the plan of a statement until the statistics of its tables change, which
+    # takes minutes. One made while an inbox was empty would read the whole inbox at each batch.
+    # Planning each statement anew is no way out: that goes for every check of a foreign key too.
+    now = monotonic()
+    if now - record.info.setdefault("planned_at", now) < PLAN_SECONDS:
+        return
+    record.info["planned_at"] = now
+    try:
+        connection.run_async(lambda driver: driver.execute("DISCARD PLANS"))
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        raise DisconnectionError("the server does not answer on this connection") from error
+
+
 def is_transient(error: BaseException) -> bool:
     """Tell whether doing the whole unit again may succeed without anybody changing anything."""
     if isinstance(error, PoolTimeout | TimeoutError | OSError | asyncpg.InterfaceError):
         return True
+    if isinstance(error, asyncpg.PostgresError):
+        # Of a COPY, which the driver does by itself.
+        return _passes(error.sqlstate)
     if not isinstance(error, DBAPIError):
         return False
     if error.connection_invalidated or isinstance(error, InterfaceError):
         return True
     state = getattr(error.orig, "sqlstate", None) or ""
-    if state:
-        return state in _TRANSIENT_STATES or state.startswith(_TRANSIENT_CLASSES)
-    return isinstance(error, OperationalError)
+    return _passes(state) if state else isinstance(error, OperationalError)
+
+
+def _passes(state: str | None) -> bool:
+    return state is not None and (
+        state in _TRANSIENT_STATES or state.startswith(_TRANSIENT_CLASSES)
+    )
 
 
 async def is_writable(engine: AsyncEngine, *, within: float = 2.0) -> bool:

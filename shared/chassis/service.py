@@ -60,9 +60,11 @@ class Service:
     loops: Sequence[tuple[str, Callable[[], Awaitable[None]]]] = ()
     checks: Mapping[str, Problem] = field(default_factory=dict)
     jobs: JobRunner | None = None
+    # Routes that ask for no key: each checks by itself who may read what it shows.
+    public_routers: Sequence[APIRouter] = ()
     # Statements of the service's own for the housekeeper.
     outdated: Sequence[str] = ()
-    # Paths that take larger bodies than others, and how many bytes.
+    # Paths, as in routes, that take larger bodies than others, and how many bytes.
     larger_bodies: Mapping[str, int] = field(default_factory=dict)
     # What the tags of the routes are about, for the API's description.
     tags: Mapping[str, str] = field(default_factory=dict)

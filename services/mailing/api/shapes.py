@@ -12,6 +12,7 @@ from services.mailing.domain.gate import Reason
 from services.mailing.domain.rules import Rule
 from services.mailing.handlers.evaluate_rule import Unknown
 from shared.chassis.http.paging import Page
+from shared.chassis.http.shapes import Input
 
 Name = Annotated[
     str,
@@ -24,11 +25,7 @@ AddressText = Annotated[
 ]
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class SegmentBody(_Body):
+class SegmentBody(Input):
     """A segment: its name and its rule."""
 
     name: Name = Field(examples=["New customers"])
@@ -83,7 +80,7 @@ class CountsShown(BaseModel):
     unknown_values: list[UnknownShown]
 
 
-class HandOffBody(_Body):
+class HandOffBody(Input):
     """Contacts to release for sending. The purpose is mandatory: bans stop marketing only."""
 
     contact_ids: list[UUID] = Field(min_length=1, max_length=500)
@@ -137,7 +134,7 @@ class HandOffAnswer(BaseModel):
     outcomes: list[OutcomeShown]
 
 
-class BanBody(_Body):
+class BanBody(Input):
     """An address to ban: e-mail, number in E.164, or street|postal code|city|country."""
 
     channel: Channel

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, model_validator
 
-from services.mailing.domain.lists import token
+from shared.contracts.held import token
 
 MAX_DEPTH = 8
 MAX_NODES = 200

@@ -3,10 +3,10 @@
 from services.mailing.domain.addresses import address_key
 from services.mailing.domain.channels import Channel
 from services.mailing.domain.keys import GateKey, address_gate, contact_subject, customer_subject
-from services.mailing.handlers.newest import newest
 from services.mailing.persistence import bans, consent, gate
 from services.mailing.persistence.bans import BanAddress, SubjectBans
 from shared.chassis.messages import Batch
+from shared.chassis.newest import newest
 from shared.chassis.unit_of_work import UnitOfWork
 from shared.contracts.customers import BansChanged
 

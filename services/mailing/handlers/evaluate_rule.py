@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.mailing.domain.lists import OF_CONTACTS, OF_CONTACTS_ALONE, token
+from services.mailing.domain.lists import OF_CONTACTS, OF_CONTACTS_ALONE
 from services.mailing.domain.refusals import ClassificationsNotTold, UnknownValues
 from services.mailing.domain.rules import ContactHas, CustomerHas, Rule, named_values
 from services.mailing.persistence import classifications
@@ -14,6 +14,7 @@ from services.mailing.persistence.rules import Condition, compile_rule
 from shared.chassis.errors import FieldProblem
 from shared.chassis.logs import get_logger
 from shared.chassis.unit_of_work import UnitOfWorkFactory
+from shared.contracts.held import token
 
 log = get_logger(__name__)
 

@@ -3,14 +3,15 @@
 from services.mailing.domain.addresses import address_key
 from services.mailing.domain.channels import Channel
 from services.mailing.domain.keys import address_gate
-from services.mailing.domain.lists import CONTACT_ATTRIBUTE, tokens
-from services.mailing.handlers.newest import newest
+from services.mailing.domain.lists import CONTACT_ATTRIBUTE
 from services.mailing.persistence import bans, gate
 from services.mailing.persistence.projection import ContactRow, save_contacts
 from shared.chassis.messages import Batch
+from shared.chassis.newest import newest
 from shared.chassis.unit_of_work import UnitOfWork
 from shared.contracts.customers import ContactDeleted, ContactSaved
 from shared.contracts.erp import PostalAddress
+from shared.contracts.held import tokens
 
 
 async def on_contact_saved(batch: Batch[ContactSaved], uow: UnitOfWork) -> None:

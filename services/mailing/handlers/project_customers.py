@@ -1,12 +1,13 @@
 """Take over customers and the values of the lists as the customers service tells them."""
 
-from services.mailing.domain.lists import above, bundled, token, tokens
-from services.mailing.handlers.newest import newest
+from services.mailing.domain.lists import above, bundled
 from services.mailing.persistence.classifications import ValueRow, save_values
 from services.mailing.persistence.projection import CustomerRow, save_customers
 from shared.chassis.messages import Batch
+from shared.chassis.newest import newest
 from shared.chassis.unit_of_work import UnitOfWork
 from shared.contracts.customers import ClassificationSaved, CustomerDeleted, CustomerSaved
+from shared.contracts.held import token, tokens
 
 
 async def on_customer_saved(batch: Batch[CustomerSaved], uow: UnitOfWork) -> None:

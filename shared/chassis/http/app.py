@@ -52,6 +52,8 @@ def create_app(
     for service in services:
         for router in service.routers:
             app.include_router(router, dependencies=locked)
+        for router in service.public_routers:
+            app.include_router(router)
         app.include_router(
             parked_router(service.name, service.units, service.worker), dependencies=locked
         )

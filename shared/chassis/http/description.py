@@ -2,7 +2,8 @@
 
 A route states what is particular: which conflicts it may answer (`may_refuse`), which tables it
 streams (`streams`), which headers it sends besides (`sends`), that it takes no Idempotency-Key
-(`WITHOUT_KEY`) or that it may be waited for (`PREFERS`). The rest follows from it.
+(`WITHOUT_KEY`), that it may be waited for (`PREFERS`) or is open to all (`PUBLIC`). The rest
+follows from it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,11 +17,14 @@ from shared.chassis.http.keys import NotAuthenticated
 from shared.chassis.http.limits import BodyTooLarge
 from shared.chassis.http.problems import MEDIA_TYPE, STATUS, Problem, problem_body
 from shared.chassis.http.schemas import Json, example_of
-from shared.chassis.http.writes import MAX_KEY, PreconditionRequired
+from shared.chassis.http.writes import MAX_KEY, OR_NEW, PreconditionRequired
 
 OPEN = "/health/"
 WITHOUT_KEY: Json = {"x-without-key": True}
 """For `openapi_extra` of a POST that only reads, or is told repeats by the ids of what it takes."""
+
+PUBLIC: Json = {"security": []}
+"""For `openapi_extra` of a route of a service's `public_routers`."""
 
 PREFERS: Json = {"parameters": [{"$ref": "#/components/parameters/Prefer"}]}
 """For `openapi_extra` of a route that begins a job and waits for its outcome if that is asked."""
@@ -52,11 +56,16 @@ _ALWAYS_SENT: Mapping[str, str] = {
 }
 _SENT_AT_TIMES: Mapping[str, str] = {
     "Idempotency-Replayed": "`true` where the answer is that of the first request with this key.",
+    "Accept-Ranges": "`bytes`: a part of the file can be asked for.",
     "Content-Disposition": "The name of the file, where the answer is one.",
+    "Content-Range": "Which bytes of how many, where the answer is a part of a file.",
+    "Content-Security-Policy": "That nothing of the file is to be run.",
     "Job-Location": "Where the job is, where the answer is the outcome of one.",
     "Preference-Applied": "`wait=10` where the outcome was waited for, so long at most.",
+    "Repr-Digest": "SHA-256 of the whole file, as RFC 9530 writes it.",
     "Suhde-Members": "How many the segment has, where the answer is a file.",
     "Suhde-Without-Number": "How many of them have no number, where the answer is a file.",
+    "X-Content-Type-Options": "`nosniff`: the file is of no other type than is said.",
 }
 _HEADER_OF = {Kind.UNAVAILABLE: "Retry-After", Kind.UNAUTHENTICATED: "WWW-Authenticate"}
 _PARAMETERS: Json = {
@@ -95,6 +104,11 @@ _PARAMETERS: Json = {
         "schema": {"type": "string", "pattern": '^(W/)?"[0-9]{1,18}"$'},
         "example": '"1"',
     },
+}
+_PARAMETERS["IfMatchOrNew"] = {
+    **_PARAMETERS["IfMatch"],
+    "required": False,
+    "description": OR_NEW,
 }
 
 
@@ -191,7 +205,7 @@ def _describe(path: str, method: str, operation: Json, document: Json) -> None:
     if not parameters:
         del operation["parameters"]
     if path.startswith(OPEN):
-        operation["security"] = []
+        operation |= PUBLIC
     _add_problems(path, operation, writes=writes, changes=changes)
     for status, response in operation["responses"].items():
         if status.startswith("2"):
@@ -202,7 +216,8 @@ def _take_if_match(operation: Json) -> bool:
     parameters = operation.get("parameters", [])
     for place, parameter in enumerate(parameters):
         if parameter.get("in") == "header" and parameter["name"] == "if-match":
-            parameters[place] = _ref("parameters", "IfMatch")
+            is_optional = parameter.get("description") == OR_NEW
+            parameters[place] = _ref("parameters", "IfMatchOrNew" if is_optional else "IfMatch")
             return True
     return False
 
@@ -230,7 +245,7 @@ def _add_problems(path: str, operation: Json, *, writes: bool, changes: bool) ->
         responses["422"] = _joined(_refused(InvalidRequest), responses["422"])
     shared = {
         "400": "Malformed" if takes_json else None,
-        "401": "NotAuthenticated" if not path.startswith(OPEN) else None,
+        "401": "NotAuthenticated" if operation.get("security") != [] else None,
         "404": "NotFound" if "{" in path else None,
         "412": "Stale" if changes else None,
         "413": "TooLarge" if body else None,

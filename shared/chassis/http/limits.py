@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from starlette.routing import compile_path
+
 from shared.chassis.errors import Kind, Refusal
 from shared.chassis.http.problems import problem_response
 
@@ -14,25 +16,29 @@ class BodyTooLarge(Refusal):
 
     kind = Kind.TOO_LARGE
     slug = "body_too_large"
-    remedy = "Send fewer events or records per request."
+    remedy = "Send fewer events or records per request, or a smaller file."
 
 
 class BodyLimitMiddleware:
-    """Refuses a body over the bound before anybody parses it; `larger` are bounds by path."""
+    """Refuses a body over the bound before anybody parses it.
+
+    `larger` are bounds by path, whose parts may be parameters as in those of routes.
+    """
 
     def __init__(
         self, app: Any, *, limit: int = MAX_BODY, larger: Mapping[str, int] | None = None
     ) -> None:
         self._app = app
         self._limit = limit
-        self._larger = larger or {}
+        self._larger = [(compile_path(path)[0], most) for path, most in (larger or {}).items()]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve the request, or answer 413 once too many bytes have come."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = self._larger.get(scope["path"], self._limit)
+        path = scope["path"]
+        limit = next((most for one, most in self._larger if one.match(path)), self._limit)
         refusal = BodyTooLarge(f"The body is larger than {limit} bytes.")
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if not declared.isdigit() or int(declared[:20]) > limit:

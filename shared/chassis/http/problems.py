@@ -134,7 +134,7 @@ async def _http(_: Request, error: Exception) -> JSONResponse:
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
     if is_transient(error):
-        log.warning("store_unavailable", path=request.url.path, error=repr(error)[:300])
+        log.warning("store_unavailable", path=_route(request), error=repr(error)[:300])
         return _plain(
             503,
             "unavailable",
@@ -142,10 +142,15 @@ async def _unexpected(request: Request, error: Exception) -> JSONResponse:
             "Try again after the time in Retry-After; repeat writes with the same Idempotency-Key.",
             {"Retry-After": str(RETRY_AFTER_SECONDS)},
         )
-    log.error("unexpected_error", path=request.url.path, exc_info=error)
+    log.error("unexpected_error", path=_route(request), exc_info=error)
     return _plain(
         500, "internal_error", "This is our fault.", "Report the time and path to the operator."
     )
+
+
+def _route(request: Request) -> str:
+    """Return the path as its route is written: what stands in for its parts may be a secret."""
+    return str(getattr(request.scope.get("route"), "path", "unknown"))
 
 
 class ProblemMiddleware:

@@ -19,6 +19,7 @@ from shared.chassis.http.keys import KEY_NAME
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 MAX_KEY = 200
+OR_NEW = "The ETag of the version that the change is based on; left out to make a new record."
 
 
 class IdempotencyKeyReused(Refusal):
@@ -69,6 +70,17 @@ def expected_version(if_match: Annotated[str | None, Header()] = None) -> int:
 
 Expected = Annotated[int, Depends(expected_version)]
 """The version that a change expects, as a parameter of a route."""
+
+
+def expected_or_new(
+    if_match: Annotated[str | None, Header(description=OR_NEW)] = None,
+) -> int | None:
+    """Return the version named in If-Match, or None where something new is to be made."""
+    return None if if_match is None else expected_version(if_match)
+
+
+ExpectedOrNew = Annotated[int | None, Depends(expected_or_new)]
+"""The same of a route that makes what is not there yet, under a name the caller chooses."""
 
 
 async def write(

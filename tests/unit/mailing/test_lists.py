@@ -1,6 +1,6 @@
 """What mailing says of the lists is what customers says of them."""
 
-from services.customers.domain.lists import LISTS
+from services.customers.domain.lists import CONTACT, CUSTOMER, LISTS
 from services.mailing.domain import lists
 
 
@@ -15,7 +15,7 @@ def test_mailing_and_customers_agree_on_every_list() -> None:
         inside = [one for one in LISTS.values() if one.home == name] or [definition]
         bundled = [LISTS[definition.bundles]] if definition.bundles else []
         holders = [definition, *inside, *bundled]
-        assert (name in lists.OF_CONTACTS) == any(one.held_by_contacts for one in holders), name
+        assert (name in lists.OF_CONTACTS) == any(CONTACT in one.held_by for one in holders), name
         assert (name in lists.OF_CONTACTS_ALONE) == (
-            not any(one.held_by_customers for one in holders)
+            not any(CUSTOMER in one.held_by for one in holders)
         ), name
