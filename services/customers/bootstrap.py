@@ -14,18 +14,19 @@ from services.customers.api.imports import LARGER_BODIES, import_kinds, imports_
 from services.customers.api.lists import lists_routers
 from services.customers.api.merges import merges_router
 from services.customers.api.operations import operation_kinds, operations_router
-from services.customers.api.profiles import profiles_router
 from services.customers.api.register import register_router
 from services.customers.api.reports import reports_router
 from services.customers.api.search import search_router
 from services.customers.api.tags import TAGS
 from services.customers.api.violations import violations_router
 from services.customers.handlers.complete_customers import complete_customers
+from services.customers.handlers.customer_lists import CUSTOMER_LISTS
 from services.customers.handlers.install_defaults import install_defaults
 from services.customers.handlers.save_customer import Here
 from services.customers.messaging.publications import SOURCE, translate
 from services.customers.messaging.subscribers import subscriptions
 from services.customers.persistence.imports import OUTDATED_IMPORTS
+from services.customers.persistence.profiles import load_profiles
 from services.customers.persistence.tables import metadata
 from services.customers.settings import Settings
 from shared.chassis.bus.port import Bus
@@ -40,10 +41,12 @@ from shared.chassis.worker import Worker
 from shared.contracts.catalogue import FLEETING
 from shared.contracts.envelope import body_hash
 from shared.contracts.wiring import address_of, read_data, read_label
+from shared.lists.profiles_api import profiles_router
 
 NAME = "customers"
 # Two hundred thousand customers are given back with one statement.
 JOB_COMMAND_SECONDS = 120.0
+PROFILES = "List the profiles: the vendors', the defaults, and classifications such as NACE."
 VERSIONS = Path(__file__).parent / "persistence" / "migrations" / "versions"
 
 
@@ -104,7 +107,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             imports_router(units, here, jobs),
             merges_router(units),
             duplicates_router(units),
-            profiles_router(units),
+            profiles_router(units, CUSTOMER_LISTS, load_profiles(), about=PROFILES),
             history_router(units),
             violations_router(units),
             deleted_router(units, here, enabled=settings.restore_enabled),

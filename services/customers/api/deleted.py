@@ -10,8 +10,6 @@ from pydantic import BaseModel, Field
 from services.customers.api.shapes import (
     ContactOutput,
     CustomerOutput,
-    Input,
-    Required,
     contact_output,
     customer_output,
 )
@@ -29,6 +27,7 @@ from services.customers.persistence.contacts import fetch_contacts
 from services.customers.persistence.customers import fetch_customers, fetch_references
 from shared.chassis.http.description import may_refuse
 from shared.chassis.http.paging import BadCursor, Cursor, Limit, Page, page_of, read_cursor
+from shared.chassis.http.shapes import Input, Required
 from shared.chassis.http.writes import Answer, etag, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 

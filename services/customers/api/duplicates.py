@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.customers.api.shapes import ONE, OTHER, Input
+from services.customers.api.shapes import ONE, OTHER
 from services.customers.domain.duplicates import RULES, Reason
 from services.customers.handlers import find_duplicates as handler
 from services.customers.handlers.change_bans import ContactNotFound, CustomerNotFound
@@ -26,6 +26,7 @@ from shared.chassis.http.paging import (
     read_cursor,
     write_cursor,
 )
+from shared.chassis.http.shapes import Input
 from shared.chassis.http.writes import Answer, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 

@@ -14,8 +14,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.customers.api.operations import LANE, UNDO, UndoneOutput
-from services.customers.api.shapes import Input, storable
+from services.customers.api.operations import LANE, UndoneOutput, ask_undo
 from services.customers.domain.import_fields import HEADERS, is_field, proposed
 from services.customers.domain.lists import LISTS
 from services.customers.handlers.keep_imports import (
@@ -27,17 +26,14 @@ from services.customers.handlers.keep_imports import (
     Upload,
     ask_import,
     drop_import,
+    existing_import,
     found_import,
     map_columns,
     take_file,
 )
 from services.customers.handlers.run_import import ImportNotFound, RowsRefused, import_step
 from services.customers.handlers.save_customer import Here
-from services.customers.handlers.undo_operation import (
-    OperationUndone,
-    UndoDisturbed,
-    check_undo,
-)
+from services.customers.handlers.undo_operation import OperationUndone, UndoDisturbed
 from services.customers.persistence import imports as store
 from shared.chassis.errors import Kind, Refusal
 from shared.chassis.http.description import PREFERS, may_refuse, streams
@@ -45,6 +41,7 @@ from shared.chassis.http.invalid import InvalidRequest
 from shared.chassis.http.jobs import JobOutput, begins_job, job_output, write_job
 from shared.chassis.http.limits import BodyTooLarge
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of, read_cursor
+from shared.chassis.http.shapes import Input, storable
 from shared.chassis.http.writes import Answer, Expected, etag, write
 from shared.chassis.job_runner import JobRunner
 from shared.chassis.jobs import Job, State, Stepwise, Work, find_jobs
@@ -239,7 +236,7 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
 
     @router.get("/import-fields")
     async def fields() -> list[FieldOutput]:
-        """List what a column can mean; attributes, bans and ticks go by number besides."""
+        """List what a column can mean; attributes and ticks of single values go by number."""
         known = {field: names.split("|") for field, names in HEADERS.items()}
         lists: dict[str, list[str]] = {
             name: [] for one in LISTS if is_field(name := f"customer.{one}")
@@ -247,6 +244,7 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
         patterns: dict[str, list[str]] = {
             "customer.<list>.<number>": [],
             "contact.attribute.<number>": [],
+            "contact.category.<number>": [],
         }
         return [
             FieldOutput(field=field, headers=names)
@@ -325,9 +323,7 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
     async def show(import_id: UUID, response: Response) -> ImportOutput:
         """Show an import: how it was understood, how far it is, rows by fate."""
         async with units.engine.connect() as connection:
-            row = await store.find_import(connection, import_id)
-            if row is None:
-                raise ImportNotFound(f"There is no import {import_id}.")
+            row = await existing_import(connection, import_id)
             response.headers["ETag"] = etag(row.version)
             return await _whole(row, connection)
 
@@ -398,8 +394,7 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
             row = await found_import(import_id, unit)
             if row.run_job is None:
                 raise ImportNotFound("It has not been run.", remedy="There is nothing to undo.")
-            await check_undo(row.run_job, unit)
-            return await jobs.ask(UNDO, {"operation_id": str(row.run_job)}, unit)
+            return await ask_undo(row.run_job, unit, jobs)
 
         return await write_job(request, units, jobs, ask)
 
@@ -426,8 +421,7 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
         key = read_cursor(cursor, int)
         after = 0 if key is None else int(key[0])
         async with units.engine.connect() as connection:
-            if await store.find_import(connection, import_id) is None:
-                raise ImportNotFound(f"There is no import {import_id}.")
+            await existing_import(connection, import_id)
             found = await store.list_fates(
                 connection, import_id, fate=fate, after=min(after, 2**31 - 1), limit=limit + 1
             )
@@ -442,9 +436,7 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
     async def rows_csv(import_id: UUID, fate: Fate | None = None) -> StreamingResponse:
         """Stream rows as CSV with their problems, to mend and send again."""
         async with units.engine.connect() as connection:
-            row = await store.find_import(connection, import_id)
-        if row is None:
-            raise ImportNotFound(f"There is no import {import_id}.")
+            row = await existing_import(connection, import_id)
         return StreamingResponse(
             _csv(units, import_id, row.columns, fate),
             media_type=CSV,

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from services.customers.api.shapes import ONE, OTHER, BansOutput, Input
+from services.customers.api.shapes import ONE, OTHER, BansOutput
 from services.customers.handlers.change_bans import ContactNotFound, CustomerNotFound
 from services.customers.handlers.merge_records import (
     AT_MOST,
@@ -18,6 +18,7 @@ from services.customers.handlers.merge_records import (
 from services.customers.handlers.save_customer import CustomerKeyTaken
 from shared.chassis.errors import StaleVersion
 from shared.chassis.http.description import may_refuse
+from shared.chassis.http.shapes import Input
 from shared.chassis.http.writes import Answer, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
@@ -71,7 +72,7 @@ def _output(body: MergeInput, merged: Merged, *, dry_run: bool) -> MergedOutput:
         into=body.into,
         merged=body.others,
         fields={name: value for name, value in merged.fields.items() if name not in hidden},
-        sources={name: UUID(one) for name, one in merged.sources.items()},
+        sources=dict(merged.sources),
         classifications=dict(merged.classifications),
         bans=BansOutput(email=merged.bans.email, sms=merged.bans.sms, post=merged.bans.post),
         contacts=merged.contacts,

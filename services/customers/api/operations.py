@@ -10,13 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from services.customers.api.search import FilterInput, filter_of
-from services.customers.api.shapes import (
-    AttributeValuesInput,
-    BoundedDay,
-    ClassificationsInput,
-    Input,
-    Number,
-)
+from services.customers.api.shapes import AttributeValuesInput, BoundedDay, ClassificationsInput
 from services.customers.handlers.change_many import (
     Change,
     EverybodyMeant,
@@ -31,7 +25,6 @@ from services.customers.handlers.change_many import (
     rehearse_move,
 )
 from services.customers.handlers.save_customer import Here
-from services.customers.handlers.save_list_value import ValueNotFound
 from services.customers.handlers.undo_operation import (
     OperationNotFound,
     OperationUndone,
@@ -44,10 +37,12 @@ from services.customers.persistence import operations as store
 from shared.chassis.http.description import PREFERS
 from shared.chassis.http.jobs import JobOutput, begins_job, write_job
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of
+from shared.chassis.http.shapes import Input, Number
 from shared.chassis.http.writes import Answer, write
 from shared.chassis.job_runner import JobRunner
 from shared.chassis.jobs import Job, Progress, Whole, Work
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from shared.lists.save import ValueNotFound
 
 MOVE, CHANGE, UNDO = "customer-move", "customer-change", "operation-undo"
 LANE = "customers"
@@ -208,6 +203,12 @@ def operation_kinds() -> Mapping[str, Work]:
     return {MOVE: Whole(change, LANE), CHANGE: Whole(change, LANE), UNDO: Whole(undo, LANE)}
 
 
+async def ask_undo(operation_id: UUID, unit: UnitOfWork, jobs: JobRunner) -> Job:
+    """Have an operation undone; refuse one that is not there or was undone."""
+    await check_undo(operation_id, unit)
+    return await jobs.ask(UNDO, {"operation_id": str(operation_id)}, unit)
+
+
 def _kept(body: MoveInput | ChangeInput) -> dict[str, Any]:
     if isinstance(body, MoveInput):
         return {"move": body.list, "from": body.from_number, "to": body.to_number}
@@ -292,8 +293,7 @@ def operations_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> 
         """Give back what nobody has changed since; the undoing can be undone as well."""
 
         async def ask(unit: UnitOfWork) -> Job:
-            await check_undo(operation_id, unit)
-            return await jobs.ask(UNDO, {"operation_id": str(operation_id)}, unit)
+            return await ask_undo(operation_id, unit, jobs)
 
         return await write_job(request, units, jobs, ask)
 

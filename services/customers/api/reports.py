@@ -10,11 +10,12 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.customers.api.shapes import BoundedDay, Number
-from services.customers.domain.lists import CUSTOMER_GROUP, LISTS
+from services.customers.api.shapes import BoundedDay
+from services.customers.domain.lists import CUSTOMER, CUSTOMER_GROUP, LISTS
 from services.customers.persistence import reports as store
 from shared.chassis.errors import InvalidField
 from shared.chassis.http.description import streams
+from shared.chassis.http.shapes import Number
 from shared.chassis.spreadsheet import CSV, XLSX, csv_lines, xlsx_stream
 from shared.chassis.unit_of_work import UnitOfWorkFactory
 
@@ -67,8 +68,8 @@ class TurnoverOutput(BaseModel):
 
 
 def _sorting(field: str, name: str) -> str:
-    if name not in LISTS or not LISTS[name].held_by_customers:
-        known = ", ".join(one.name for one in LISTS.values() if one.held_by_customers)
+    if name not in LISTS or CUSTOMER not in LISTS[name].held_by:
+        known = ", ".join(one.name for one in LISTS.values() if CUSTOMER in one.held_by)
         raise InvalidField(field, f"customers are not sorted by {name!r}", f"Choose of: {known}.")
     return name
 

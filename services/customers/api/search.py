@@ -12,11 +12,7 @@ from services.customers.api.shapes import (
     BoundedDay,
     ClassificationsInput,
     CustomerOutput,
-    Input,
-    Number,
-    Required,
     customer_output,
-    storable,
 )
 from services.customers.domain.search import (
     COUNTED_AT_MOST,
@@ -47,6 +43,7 @@ from services.customers.handlers.search_customers import (
 from services.customers.persistence.saved_searches import fetch_search, list_searches
 from shared.chassis.http.description import WITHOUT_KEY, may_refuse, streams
 from shared.chassis.http.paging import BadCursor, read_cursor, write_cursor
+from shared.chassis.http.shapes import Input, Number, Required, storable
 from shared.chassis.http.writes import Answer, Expected, etag, write
 from shared.chassis.spreadsheet import CSV, XLSX
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory

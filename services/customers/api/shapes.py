@@ -5,40 +5,21 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
     StrictFloat,
     StrictInt,
     StrictStr,
-    StringConstraints,
 )
 from sqlalchemy.engine import Row
 
 from services.customers.domain.contact_data import PostalAddress
 from services.customers.domain.lists import CATEGORY, CONTACT_ATTRIBUTE_CHOICE
 from services.customers.persistence.rows import places_of
-
-
-def storable(value: str) -> str:
-    """Refuse text that the database cannot hold."""
-    if "\x00" in value:
-        raise ValueError("holds a NUL character; remove it")
-    return value
-
+from shared.chassis.http.shapes import Input, Name, Number, Required
 
 ONE, OTHER = "01997c5e-7a52-7d43-9f6a-3b1c5e8f2a10", "01997c5e-7a52-7d43-9f6a-3b1c5e8f2a11"
 """Ids of two records, for examples."""
-
-Name = Annotated[str, Field(max_length=200), AfterValidator(storable)]
-Required = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
-    AfterValidator(storable),
-]
-Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
-
 
 BusinessId = Annotated[
     Required,
@@ -74,12 +55,6 @@ AttributeValuesInput = Annotated[
 AttributeValues = Annotated[
     dict[str, str | int | float], Field(description="values by number of the attribute")
 ]
-
-
-class Input(BaseModel):
-    """Base of request bodies: what is not known is refused."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class Reference(Input):

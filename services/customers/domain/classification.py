@@ -1,16 +1,20 @@
 """Which values one customer may hold together, and what follows when its status changes."""
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
-from services.customers.domain.attribute_values import Value
-from services.customers.domain.lists import (
-    END_REASON,
-    LISTS,
-    FactValue,
+from services.customers.domain.attribute_values import (
+    Asked,
+    Attribute,
+    Holding,
+    Names,
+    Value,
+    settled,
 )
+from services.customers.domain.lists import END_REASON, LISTS
 from shared.chassis.errors import InvalidField
+from shared.lists.definition import FactValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +99,31 @@ def reclassified(
         return Outcome(frozenset(keys - end_reasons), None, ends_now=False)
     ends_now = not present & ended_statuses
     return Outcome(frozenset(keys), day if ends_now or ended_on is None else ended_on, ends_now)
+
+
+def with_attributes(
+    outcome: Outcome,
+    values: Mapping[int, Value],
+    asked: Asked,
+    attributes: Mapping[int, Attribute],
+    names: Names,
+) -> Outcome:
+    """Return the outcome with attributes, choices and values as asked, always by the law."""
+    if asked.is_empty:
+        return replace(outcome, values=values)
+    before = holding_of(outcome.keys, values, attributes)
+    after = settled(before, asked, attributes, names)
+    own = {one.key for one in attributes.values()}.union(
+        *(one.choices for one in attributes.values())
+    )
+    held = {attributes[number].key for number in after.attributes}
+    return replace(outcome, keys=(outcome.keys - own) | held | after.choices, values=after.values)
+
+
+def holding_of(
+    keys: Set[int], values: Mapping[int, Value], attributes: Mapping[int, Attribute]
+) -> Holding:
+    """Return what a customer that holds these keys and values holds of its attributes."""
+    choices = frozenset().union(*(one.choices for one in attributes.values()))
+    held = (number for number, one in attributes.items() if one.key in keys)
+    return Holding(frozenset(held), frozenset(choices & keys), values)

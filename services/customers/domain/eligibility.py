@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from services.customers.domain.lists import FactValue
+from shared.lists.definition import FactValue
 
 
 class Purpose(StrEnum):

@@ -10,7 +10,6 @@ from services.customers.domain.attribute_values import Value
 from services.customers.domain.bans import Bans
 from services.customers.domain.contact_data import Place, PostalAddress
 from services.customers.domain.eligibility import Purpose, Status
-from services.customers.domain.lists import FactValue
 from services.customers.domain.relationship import CountedDocument, Relationship
 
 
@@ -32,6 +31,7 @@ class CustomerSaved:
     classifications: Mapping[str, list[int]] = field(default_factory=dict)
     attribute_values: Mapping[str, Value] = field(default_factory=dict)
     address: PostalAddress = field(default_factory=PostalAddress)
+    saved_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,34 +51,6 @@ class ContactSaved:
     attributes: tuple[int, ...] = ()
     classifications: Mapping[str, list[int]] = field(default_factory=dict)
     attribute_values: Mapping[str, Value] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ListValueSaved:
-    """A value of a classification list as it now stands."""
-
-    list_name: str
-    value_id: UUID
-    version: int
-    number: int
-    title: str
-    titles: Mapping[str, str]
-    order: int
-    archived: bool
-    parent: int | None
-    members: tuple[int, ...]
-    facts: Mapping[str, FactValue]
-
-
-@dataclass(frozen=True, slots=True)
-class ListValueRemoved:
-    """A value of a classification list is gone; nobody holds it."""
-
-    list_name: str
-    value_id: UUID
-    version: int
-    number: int
-    title: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +79,7 @@ class CustomerDeleted:
     customer_id: UUID
     version: int
     merged_into: UUID | None = None
+    deleted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +130,12 @@ class RuleViolated:
 
 @dataclass(frozen=True, slots=True)
 class FirstDocumentKnown:
-    """A customer's first invoice or sales order is known, or is now another one."""
+    """A customer's first invoice or sales order is known, is now another one, or is withdrawn."""
 
     customer_id: UUID
     document: CountedDocument
+    version: int
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,36 @@
 """What the cells of an import say: numbers, days, addresses, values of lists, yes and no."""
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from services.customers.domain.attribute_values import TICK, value_type_of
+from services.customers.domain.attribute_values import (
+    DATE,
+    LIST,
+    NUMBER,
+    TICK,
+    Attribute,
+    Value,
+    checked_number,
+    checked_value,
+    value_type_of,
+)
 from services.customers.domain.business_ids import checked_business_id
 from services.customers.domain.classification import Held
 from services.customers.domain.contact_data import checked_email, checked_phone
-from services.customers.domain.import_fields import CONTACT, NO, YES, Column, folded
-from services.customers.domain.lists import LISTS
+from services.customers.domain.import_fields import CONTACT, NO, YES, Column
+from services.customers.domain.lists import CHOICES_OF, LISTS
 from shared.chassis.errors import InvalidField
+from shared.chassis.headers import folded
 
 LONGEST = {"language": 20, "country": 2}
+_GAPS = str.maketrans("", "", " \u00a0\u202f'")
+_DECIMAL = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +42,8 @@ class Rules:
     values: Mapping[str, Sequence[Held]]
     titles: Mapping[int, Collection[str]]
     settings: Mapping[str, int | None]
-    attributes: Collection[int]
+    # Of contacts, and of customers where a column tells of theirs, by list and number.
+    attributes: Mapping[str, Mapping[int, Attribute]]
     # What a new customer holds of the compulsory lists.
     default_keys: Collection[int]
     ended_statuses: Collection[int]
@@ -41,12 +57,24 @@ class Rules:
     missing: Callable[[str, str], int] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a cell tells of one attribute: whether it is ticked, its value, or its choice."""
+
+    number: int
+    ticked: bool | None = None
+    value: Value | None = None
+    choice: Held | None = None
+
+
 def read_cell(column: Column, text: str, rules: Rules) -> Any:
     """Return what a cell says; raise `InvalidField` where it cannot mean anything."""
+    if column.attribute is not None:
+        return _told(*column.attribute, text, rules)
     if column.tick is not None:
         return _yes(text), _ticked_value(column, rules)
     if column.list_name is not None:
-        return _without_value(column.list_name, _values(column, text, rules))
+        return _fit(column, _values(column, text, rules))
     name = column.field
     if column.ban is not None:
         if _yes(text) and rules.settings.get(column.ban) is None:
@@ -81,17 +109,38 @@ def _yes(text: str) -> bool:
     raise InvalidField("tick", f"{text[:40]!r} is neither yes nor no", "Write yes, no or nothing.")
 
 
-def _ticked_value(column: Column, rules: Rules) -> Held | None:
+def _told(name: str, number: int, text: str, rules: Rules) -> Told:
+    attribute = rules.attributes[name].get(number)
+    if attribute is None:
+        raise InvalidField(name, f"there is no {name} {number}", "Map the column to another.")
+    kind = attribute.value_type
+    if kind == TICK:
+        return Told(number, ticked=_yes(text))
+    if kind == LIST:
+        choices = CHOICES_OF[name]
+        inside = [one for one in rules.values.get(choices, ()) if one.key in attribute.choices]
+        choice = _named(choices, text, inside, rules)
+        if choice is None:
+            raise InvalidField(
+                name,
+                f"{attribute.title!r} has no choice {text[:60]!r}",
+                "Correct it, or add the choice first.",
+            )
+        return Told(number, choice=choice)
+    if kind == NUMBER:
+        return Told(number, value=_read_number(text))
+    if kind == DATE:
+        return Told(number, value=_read_day(text).isoformat())
+    return Told(number, value=checked_value(name, attribute, text))
+
+
+def _ticked_value(column: Column, rules: Rules) -> Held:
     assert column.tick is not None
     name, number = column.tick
-    if column.record == CONTACT:
-        if number not in rules.attributes:
-            raise InvalidField(name, f"no attribute {number} is ticked alone", "Map another.")
-        return None
     found = next((one for one in rules.values.get(name, ()) if one.number == number), None)
     if found is None:
         raise InvalidField(name, f"there is no {name} {number}", "Map the column to another.")
-    return _without_value(name, [found])[0]
+    return _fit(column, [found])[0]
 
 
 def _values(column: Column, text: str, rules: Rules) -> list[Held]:
@@ -106,21 +155,40 @@ def _values(column: Column, text: str, rules: Rules) -> list[Held]:
     return [value for part in parts if (value := _value(column, part, rules)) is not None]
 
 
-def _without_value(name: str, values: Sequence[Held]) -> list[Held]:
-    """Return values that are held by a tick alone; attributes with values need more than that."""
-    if any(value_type_of(one.facts) != TICK for one in values):
-        raise InvalidField(
-            name,
-            "the attribute has a value of its own",
-            "Give it the value by hand, or map others.",
-        )
+def _fit(column: Column, values: Sequence[Held]) -> list[Held]:
+    """Return values that such a record may hold, and by being named alone."""
+    name = column.list_name or ""
+    for one in values:
+        if value_type_of(one.facts) != TICK:
+            raise InvalidField(
+                name,
+                f"{one.title!r} has a value of its own",
+                f"Map a column of its values to customer.{name}.{one.number}.",
+            )
+        if column.record == CONTACT and one.facts.get("scope") == "customer":
+            raise InvalidField(
+                name, f"{one.title!r} is for customers only (TS-04)", "Choose another value."
+            )
     return list(values)
 
 
 def _value(column: Column, text: str, rules: Rules, *, required: bool = True) -> Held | None:
     name = column.list_name or ""
+    found = _named(name, text, rules.values.get(name, ()), rules)
+    if found is not None or not required:
+        return found
+    if column.create_missing and rules.missing and not text.isdigit() and len(text) <= 200:
+        return Held(rules.missing(name, text), name, 0, text, None, {}, archived=False)
+    raise InvalidField(
+        name,
+        f"there is no {name} {text[:60]!r}",
+        "Correct it, add it to the list, or let the column create what is missing.",
+    )
+
+
+def _named(name: str, text: str, values: Collection[Held], rules: Rules) -> Held | None:
+    """Return the one of these values that is called so or has this number; refuse two of a name."""
     wanted = text.casefold()
-    values = rules.values.get(name, ())
     titled = [one for one in values if wanted in rules.titles[one.key]]
     live = [one for one in titled if not one.archived] or titled
     if len(live) > 1:
@@ -130,18 +198,19 @@ def _value(column: Column, text: str, rules: Rules, *, required: bool = True) ->
         )
     if live:
         return live[0]
-    by_number = [one for one in values if text.isdigit() and str(one.number) == text.lstrip("0")]
-    if by_number:
-        return by_number[0]
-    if not required:
-        return None
-    if column.create_missing and rules.missing and not text.isdigit() and len(text) <= 200:
-        return Held(rules.missing(name, text), name, 0, text, None, {}, archived=False)
-    raise InvalidField(
-        name,
-        f"there is no {name} {text[:60]!r}",
-        "Correct it, add it to the list, or let the column create what is missing.",
-    )
+    numbered = (one for one in values if text.isdigit() and str(one.number) == text.lstrip("0"))
+    return next(numbered, None)
+
+
+def _read_number(text: str) -> int | float:
+    """Return a number with a decimal point or comma; of two signs the first parts the thousands."""
+    bare = text.translate(_GAPS)
+    if "." in bare and "," in bare:
+        bare = bare.replace(min(".,", key=bare.index), "")
+    bare = bare.replace(",", ".")
+    if len(bare) > 40 or not _DECIMAL.fullmatch(bare):
+        raise InvalidField("number", f"{text[:40]!r} is no number", "Write it as 1234.5 or 1234,5.")
+    return checked_number("number", Decimal(bare))
 
 
 def _read_day(text: str) -> date:

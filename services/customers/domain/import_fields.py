@@ -1,14 +1,20 @@
 """What a column of an import can mean, and which meaning its header proposes."""
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from services.customers.domain.bans import CHANNEL_OF
-from services.customers.domain.lists import ATTRIBUTES_OF, LISTS
+from services.customers.domain.lists import (
+    ATTRIBUTES_OF,
+    CATEGORY,
+    CHOICES_OF,
+    CONTACT_ATTRIBUTE,
+    LISTS,
+)
 from shared.chassis.errors import InvalidField
+from shared.chassis.headers import folded
 
 CUSTOMER, CONTACT = "customer", "contact"
 
@@ -45,6 +51,10 @@ HEADERS: Mapping[str, str] = {
     "customer.customer_attribute": "customer attributes|attributes|ominaisuudet|egenskaper|"
     "jellemzok",
     "customer.product": "products|product|tuotteet|produkter|termekek",
+    "customer.category": "customer category|customer categories|asiakkaan kategoria|kundkategori|"
+    "ugyfel kategoria",
+    "customer.contact_origin": "contact origin|kontaktin alkupera|kontaktens ursprung|"
+    "kapcsolat eredete",
     "customer.customer_source": "customer source|source|asiakkaan lahde|lahde|kundkalla|forras",
     "contact.ref": "contact ref|contact id|person id|contactid|personid|yhteyshenkilon tunnus|"
     "henkilotunniste|kontakt id|kontaktid|kapcsolattarto azonosito|businessentityid",
@@ -65,6 +75,8 @@ HEADERS: Mapping[str, str] = {
     "contact.country": "country|country code|maa|maakoodi|land|landskod|orszag|orszagkod|"
     "countryregioncode",
     "contact.language": "language|kieli|sprak|nyelv",
+    "contact.category": "contact category|contact categories|yhteyshenkilon kategoria|"
+    "kontaktkategori|kapcsolattarto kategoria",
     "contact.role": "role|title|job title|position|contacttype|titteli|tehtava|asema|rooli|"
     "befattning|roll|beosztas|szerepkor",
     "contact.ban.NO_EMAIL": "no email|no e mail|email ban|email optout|unsubscribed|"
@@ -93,7 +105,12 @@ _TEXTS = {
 }
 _BOTH = ("email", "phone", "street", "postal_code", "city", "country")
 _OTHER = ("customer.headcount", "customer.relationship_start")
-_TICK = re.compile(r"(customer\.(?P<list>[a-z_]+)|contact\.attribute)\.(?P<number>[1-9][0-9]{0,8})")
+# One value of a list, by its number.
+_NUMBERED = re.compile(
+    r"(?P<record>customer|contact)\.(?P<list>[a-z_]+)\.(?P<number>[1-9][0-9]{0,8})"
+)
+# What a column calls the lists of contacts that it can name.
+_OF_CONTACTS = {"attribute": CONTACT_ATTRIBUTE, CATEGORY: CATEGORY}
 MATCHES = ("ref", "number", "business_id")
 
 
@@ -118,12 +135,12 @@ class Column:
 
     @cached_property
     def list_name(self) -> str | None:
-        """Return the list whose value the cell names, or whose value it ticks; None for others."""
-        tick = self.tick
-        if tick is not None:
-            return tick[0]
+        """Return the list whose value the cell names, or whose value it tells of; or None."""
+        numbered = self.numbered
+        if numbered is not None:
+            return numbered[0]
         name = self.field
-        return name if self.record == CUSTOMER and name in LISTS else None
+        return name if name == CATEGORY or (self.record == CUSTOMER and name in LISTS) else None
 
     @cached_property
     def ban(self) -> str | None:
@@ -131,19 +148,25 @@ class Column:
         return self.field.removeprefix("ban.") if self.to.startswith("contact.ban.") else None
 
     @cached_property
-    def tick(self) -> tuple[str, int] | None:
-        """Return list and number of the value that yes ticks and no takes away; or None."""
-        found = _TICK.fullmatch(self.to)
+    def numbered(self) -> tuple[str, int] | None:
+        """Return list and number of the one value that the cell tells of; or None."""
+        found = _NUMBERED.fullmatch(self.to)
         if found is None:
             return None
-        return found["list"] or "contact_attribute", int(found["number"])
+        name = found["list"]
+        of_contacts = found["record"] == CONTACT
+        return _OF_CONTACTS.get(name, "") if of_contacts else name, int(found["number"])
 
+    @cached_property
+    def attribute(self) -> tuple[str, int] | None:
+        """Return list and number of the attribute that the cell ticks or gives a value; or None."""
+        numbered = self.numbered
+        return numbered if numbered is not None and numbered[0] in CHOICES_OF else None
 
-def folded(header: str) -> str:
-    """Return a header without case, accents and signs, for comparison."""
-    plain = unicodedata.normalize("NFKD", header.casefold())
-    letters = "".join(char for char in plain if not unicodedata.combining(char))
-    return " ".join(re.sub(r"[^a-z0-9]+", " ", letters.replace("ø", "o")).split())
+    @cached_property
+    def tick(self) -> tuple[str, int] | None:
+        """Return list and number of the value that yes ticks and no takes away; or None."""
+        return None if self.attribute is not None else self.numbered
 
 
 def proposed(headers: Sequence[str]) -> dict[str, str]:
@@ -172,17 +195,21 @@ def is_field(name: str) -> bool:
     if field in _TEXTS.get(record, ()) or name in _OTHER:
         return True
     if record == CUSTOMER and field in LISTS and field not in ATTRIBUTES_OF:
-        return LISTS[field].held_by_customers
+        return CUSTOMER in LISTS[field].held_by
+    if record == CONTACT and field == CATEGORY:
+        return True
     if record == CONTACT and field.startswith("ban."):
         return field.removeprefix("ban.") in CHANNEL_OF
-    tick = _TICK.fullmatch(name)
-    if tick is None:
+    found = _NUMBERED.fullmatch(name)
+    if found is None:
         return False
-    chosen = tick["list"]
-    return chosen is None or (
+    chosen = found["list"]
+    if record == CONTACT:
+        return chosen in _OF_CONTACTS
+    return (
         chosen in LISTS
         and chosen not in ATTRIBUTES_OF
-        and LISTS[chosen].held_by_customers
+        and CUSTOMER in LISTS[chosen].held_by
         and LISTS[chosen].several
     )
 
@@ -196,7 +223,7 @@ def checked_columns(columns: Sequence[Column], match: Sequence[str]) -> None:
                 f"{column.to[:60]!r} is no field of an import",
                 "List them: GET /v1/import-fields.",
             )
-        name = None if column.tick is not None else column.list_name
+        name = None if column.numbered is not None else column.list_name
         if column.create_missing and (name is None or LISTS[name].inside is not None):
             raise InvalidField(
                 f"columns.{column.header}"[:200],

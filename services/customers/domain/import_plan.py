@@ -11,69 +11,33 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from services.customers.domain.attribute_values import Holding
 from services.customers.domain.classification import (
     Held,
+    Outcome,
     check_chosen,
+    holding_of,
     reclassified,
     refuse_archived,
+    with_attributes,
 )
-from services.customers.domain.import_cells import Rules, read_cell
+from services.customers.domain.import_cells import Rules, Told, read_cell
 from services.customers.domain.import_fields import CONTACT, CUSTOMER, Column
-from services.customers.domain.lists import LISTS
+from services.customers.domain.import_holdings import (
+    NAMES,
+    archived_in,
+    asked_by,
+    held_by_contact,
+)
+from services.customers.domain.import_states import (
+    CONTACT_FIELDS,
+    CUSTOMER_FIELDS,
+    ContactState,
+    CustomerState,
+    Present,
+)
+from services.customers.domain.lists import CATEGORY, CONTACT_ATTRIBUTE, CUSTOMER_ATTRIBUTE, LISTS
 from shared.chassis.errors import FieldProblem, InvalidField
-
-CUSTOMER_FIELDS = (
-    *("number", "name", "business_id", "email", "phone", "headcount"),
-    *("street", "postal_code", "city", "country"),
-)
-CONTACT_FIELDS = (
-    *("first_name", "last_name", "email", "mobile", "phone"),
-    *("street", "postal_code", "city", "country", "language"),
-)
-FATES = ("created", "changed", "unchanged", "refused")
-
-
-@dataclass(frozen=True, slots=True)
-class CustomerState:
-    """A customer as it stands, or as a plan lets it stand."""
-
-    customer_id: UUID
-    fields: Mapping[str, Any]
-    keys: frozenset[int]
-    # Of attributes that have values, which an import leaves as they are.
-    values: Mapping[int, Any] = field(default_factory=dict)
-    ended_on: date | None = None
-    started_on: date | None = None
-    started_by_hand: bool = False
-    deleted: bool = False
-    created: bool = False
-    ends_now: bool = False
-    # Outside keys of the import's source that it gets.
-    refs: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class ContactState:
-    """A contact as it stands, or as a plan lets it stand."""
-
-    contact_id: UUID
-    ref: str
-    fields: Mapping[str, str | None]
-    attributes: frozenset[int]
-    # Roles by customer.
-    places: Mapping[UUID, str | None]
-    deleted: bool = False
-    created: bool = False
-
-
-@dataclass(slots=True)
-class Present:
-    """What is there of all that some rows name; a plan writes into it what it decides."""
-
-    customers: dict[UUID, CustomerState] = field(default_factory=dict)
-    # Whose is (kind, value), for ref, number and business_id. Deleted ones own refs only.
-    owners: dict[tuple[str, str], UUID] = field(default_factory=dict)
-    contacts: dict[str, ContactState] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +87,8 @@ class _Row:
     present: Present
     rules: Rules
     changes: dict[str, Sequence[Any]] = field(default_factory=dict)
+    # What its cells tell of attributes.
+    told: list[tuple[Column, Told]] = field(default_factory=list)
     customers_out: list[CustomerState] = field(default_factory=list)
     contacts_out: list[ContactState] = field(default_factory=list)
 
@@ -164,7 +130,9 @@ class _Row:
             if not text:
                 continue
             try:
-                given[column] = read_cell(column, text, self.rules)
+                given[column] = value = read_cell(column, text, self.rules)
+                if column.attribute is not None:
+                    self.told.append((column, value))
             except InvalidField as error:
                 reason = error.fields[0].reason
                 problems.append(FieldProblem(column.header, reason, error.remedy))
@@ -201,7 +169,9 @@ class _Row:
             self.changes[name] = [before, after]
 
     def _header(self, field_: str) -> str:
-        return next((one.header for one in self.rules.columns if one.to == field_), field_)
+        columns = self.rules.columns
+        named = (one for one in columns if field_ in (one.to, f"{one.record}.{one.list_name}"))
+        return next((one.header for one in named), field_)
 
     # Customers.
 
@@ -288,7 +258,7 @@ class _Row:
         chosen: dict[str, list[Held]] = {}
         removed: set[int] = set()
         for column, value in given.items():
-            if column.record != CUSTOMER or column.list_name is None:
+            if column.record != CUSTOMER or column.list_name is None or column.attribute:
                 continue
             if column.tick is None:
                 chosen.setdefault(column.list_name, []).extend(value)
@@ -301,7 +271,8 @@ class _Row:
             chosen["headcount_class"] = [
                 one for one in self.rules.values.get("headcount_class", ()) if one.key == key
             ]
-        if not chosen and not removed:
+        cells = self._told(CUSTOMER)
+        if not chosen and not removed and not cells:
             return state
         replaced = removed | {
             one.key
@@ -325,22 +296,60 @@ class _Row:
                 day=self.rules.day,
             )
         except InvalidField as error:
-            name = error.fields[0].field.removeprefix("classifications.")
             problem = error.fields[0]
-            raise _Refused(
-                self._header(f"customer.{name}"), problem.reason, problem.remedy
-            ) from None
+            name = f"customer.{problem.field.removeprefix('classifications.')}"
+            raise _Refused(self._header(name), problem.reason, problem.remedy) from None
+        if cells:
+            outcome = self._with_attributes(state, outcome, cells)
         if state.created or outcome.keys != state.keys:
-            for name in chosen.keys() | {one.list_name or "" for one in given if one.tick}:
-                if name in LISTS and LISTS[name].held_by_customers:
-                    before = _shown(name, state.keys, self.rules)
-                    self._note(f"customer.{name}", before, _shown(name, outcome.keys, self.rules))
+            for name in chosen.keys() | {one.list_name or "" for one in given if one.numbered}:
+                if name in LISTS and CUSTOMER in LISTS[name].held_by:
+                    was = _shown(name, state.keys, self.rules)
+                    self._note(f"customer.{name}", was, _shown(name, outcome.keys, self.rules))
         return replace(
             state,
             keys=outcome.keys,
+            values=outcome.values if cells else state.values,
             ended_on=outcome.ended_on,
             ends_now=state.ends_now or outcome.ends_now,
         )
+
+    def _with_attributes(
+        self, state: CustomerState, outcome: Outcome, cells: Sequence[tuple[Column, Told]]
+    ) -> Outcome:
+        known = self.rules.attributes[CUSTOMER_ATTRIBUTE]
+        before = holding_of(state.keys, state.values, known)
+        self._refuse_archived(cells, before)
+        asked = asked_by([one for _, one in cells])
+        outcome = with_attributes(outcome, state.values, asked, known, NAMES)
+        self._note_holdings(cells, before, holding_of(outcome.keys, outcome.values, known))
+        return outcome
+
+    def _told(self, record: str) -> Sequence[tuple[Column, Told]]:
+        return [(column, told) for column, told in self.told if column.record == record]
+
+    def _refuse_archived(self, cells: Sequence[tuple[Column, Told]], held: Holding) -> None:
+        for column, told in cells:
+            archived = archived_in(told, self.rules.attributes[column.list_name or ""], held)
+            if archived is not None:
+                raise _Refused(
+                    column.header,
+                    f"{archived!r} is archived",
+                    "Choose a live one, or revive this one first.",
+                )
+
+    def _note_holdings(
+        self, cells: Sequence[tuple[Column, Told]], before: Holding, after: Holding
+    ) -> None:
+        for column, told in cells:
+            if told.value is not None:
+                number = told.number
+                self._note(column.to, before.values.get(number), after.values.get(number))
+            if told.choice is not None:
+                own = self.rules.attributes[column.list_name or ""][told.number].choices
+                name = told.choice.list_name
+                was, now = (_shown(name, one.choices & own, self.rules) for one in (before, after))
+                self._note(column.to, was, now)
 
     def _take_customer(self, state: CustomerState) -> None:
         present = self.present
@@ -390,25 +399,34 @@ class _Row:
             )
         for name in CONTACT_FIELDS:
             self._note(f"contact.{name}", state.fields[name] or None, fields[name] or None)
+        held = self._held(state, given)
         return replace(
             state,
             fields=fields,
-            attributes=self._ticked(state, given),
+            attributes=held.attributes,
+            keys=held.choices,
+            values=held.values,
             places=self._places(state, told, customer),
         )
 
-    def _ticked(self, state: ContactState, given: Mapping[Column, Any]) -> frozenset[int]:
+    def _held(self, state: ContactState, given: Mapping[Column, Any]) -> Holding:
+        before = Holding(state.attributes, state.keys, state.values)
+        cells = self._told(CONTACT)
+        self._refuse_archived(cells, before)
         bans = {self.rules.settings.get(one) for one in ("NO_EMAIL", "NO_SMS", "NO_MARKETING")}
-        ticks = {
-            one.tick[1]: value[0]
-            for one, value in given.items()
-            if one.record == CONTACT and one.tick is not None
-        }
-        added = {number for number, yes in ticks.items() if yes} | self._bans(given)
-        removed = {number for number, yes in ticks.items() if not yes} - bans - added
-        after = (state.attributes - removed) | added
-        self._note("contact.attributes", sorted(state.attributes), sorted(after))
-        return frozenset(after)
+        known = self.rules.attributes[CONTACT_ATTRIBUTE]
+        try:
+            told = [one for _, one in cells]
+            after = held_by_contact(before, given, told, known, banned=self._bans(given), bans=bans)
+        except InvalidField as error:
+            problem, name = error.fields[0], f"contact.{CATEGORY}"
+            raise _Refused(self._header(name), problem.reason, problem.remedy) from None
+        self._note("contact.attributes", sorted(before.attributes), sorted(after.attributes))
+        self._note_holdings(cells, before, after)
+        if after.choices != before.choices:
+            shown = (_shown(CATEGORY, one.choices, self.rules) for one in (before, after))
+            self._note(f"contact.{CATEGORY}", *shown)
+        return after
 
     def _places(
         self, state: ContactState, told: Mapping[str, Any], customer: CustomerState | None

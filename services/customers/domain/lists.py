@@ -1,91 +1,29 @@
-"""The classification lists: what all of them share, and what each adds.
+"""The classification lists of customers and contacts, and what is particular about each.
 
-A list holds values that sort customers or contacts. To add one, add a line to `LISTS`: tables,
-routes, usage counts, deletion, translations and history are the same for all (VF-01 to VF-38,
-LS-01 to LS-17, TS-01 to TS-07, TS-16 to TS-18, TS-40).
+To add one, add a line to `LISTS`: tables, routes, usage counts, deletion, translations and history
+are the same for all (VF-01 to VF-38, LS-01 to LS-17, TS-01 to TS-07, TS-16 to TS-18, TS-40).
 """
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 
 from services.customers.domain.attribute_values import TICK, VALUE_TYPES
 from shared.chassis.errors import InvalidField
+from shared.lists.definition import Fact, FactKind, ListDefinition
 
-LANGUAGES = ("fi", "sv", "hu", "en")
-MAX_DEPTH = 20
-MAX_PREFIX = 10
-
-FactValue = bool | int | str | None
-
-
-class FactKind(StrEnum):
-    """What a fact of a value may hold."""
-
-    FLAG = "flag"
-    COLOUR = "colour"
-    WHOLE = "whole"
-    CODE = "code"
-    PREFIX = "prefix"
-    SCOPE = "scope"
-    VALUE_TYPE = "value_type"
-
-
-CHOICES = {
-    FactKind.SCOPE: ("customer", "contact", "both"),
-    FactKind.VALUE_TYPE: VALUE_TYPES,
-}
-_DEFAULTS: dict[FactKind, FactValue] = {
-    FactKind.FLAG: False,
-    FactKind.SCOPE: "both",
-    FactKind.VALUE_TYPE: TICK,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A property that the values of one list have."""
-
-    kind: FactKind
-    meaning: str
-
-    @property
-    def default(self) -> FactValue:
-        """Return what holds where nothing is said."""
-        return _DEFAULTS.get(self.kind)
-
-
-@dataclass(frozen=True, slots=True)
-class ListDefinition:
-    """One list: where its values are held and what is particular about them."""
-
-    name: str
-    path: str
-    meaning: str
-    held_by_customers: bool = True
-    held_by_contacts: bool = False
-    several: bool = False  # a holder may have more than one of its values
-    compulsory: bool = False  # every customer has one: the default, until another takes its place
-    tree: bool = False  # values sit below values of the same list
-    inside: str | None = None  # values sit in a value of this other list
-    one_inside: bool = False  # a holder has at most one of those that sit in the same value
-    bundles: str | None = None  # a value bundles values of this other list
-    facts: Mapping[str, Fact] = field(default_factory=dict)
-    retired: tuple[str, ...] = ()  # fields that are accepted, and neither kept nor returned
-    may_own_tab: bool = False  # additional information, which may show as a tab of its own
-
-    @property
-    def home(self) -> str | None:
-        """Return the list in which the parents of its values are; None where it is flat."""
-        return self.name if self.tree else self.inside
+CUSTOMER, CONTACT = "customer", "contact"
+"""The records that hold values."""
 
 
 def _flag(meaning: str) -> Fact:
     return Fact(FactKind.FLAG, meaning)
 
 
-_VALUE_TYPE = Fact(FactKind.VALUE_TYPE, "what holders say of it beyond a tick (LS-A11)")
+_VALUE_TYPE = Fact(
+    FactKind.CHOICE,
+    "what holders say of it beyond a tick (LS-A11)",
+    choices=VALUE_TYPES,
+    preset=TICK,
+)
 _DEFAULT = _flag("what a new customer gets; one value and one only")
 
 CUSTOMER_STATUS = "customer_status"
@@ -110,6 +48,7 @@ LISTS: dict[str, ListDefinition] = {
             CUSTOMER_STATUS,
             "customer-statuses",
             "how we stand with a customer; every customer has exactly one (VF-01 to VF-18)",
+            held_by=(CUSTOMER,),
             compulsory=True,
             retired=("code",),  # VF-09, VF-A9
             facts={
@@ -124,14 +63,19 @@ LISTS: dict[str, ListDefinition] = {
             STATUS_GROUP,
             "status-groups",
             "a bundle of statuses to search and mail by (VF-19 to VF-26)",
-            held_by_customers=False,
             bundles=CUSTOMER_STATUS,
         ),
-        ListDefinition("customer_type", "customer-types", "such as A, B, C (VF-27 to VF-29)"),
+        ListDefinition(
+            "customer_type",
+            "customer-types",
+            "such as A, B, C (VF-27 to VF-29)",
+            held_by=(CUSTOMER,),
+        ),
         ListDefinition(
             INDUSTRY,
             "industries",
             "what the customer does; NACE is a tree (VF-30 to VF-32, TS-16 to TS-21)",
+            held_by=(CUSTOMER,),
             tree=True,
             facts={"code": Fact(FactKind.CODE, "such as a NACE code")},
         ),
@@ -139,16 +83,23 @@ LISTS: dict[str, ListDefinition] = {
             HEADCOUNT_CLASS,
             "headcount-classes",
             "how large the customer is (VF-33 to VF-35)",
+            held_by=(CUSTOMER,),
             facts={
                 "min": Fact(FactKind.WHOLE, "fewest people"),
                 "max": Fact(FactKind.WHOLE, "most people"),
             },
         ),
-        ListDefinition(END_REASON, "end-reasons", "why a relationship ended (VF-36 to VF-38)"),
+        ListDefinition(
+            END_REASON,
+            "end-reasons",
+            "why a relationship ended (VF-36 to VF-38)",
+            held_by=(CUSTOMER,),
+        ),
         ListDefinition(
             CUSTOMER_GROUP,
             "customer-groups",
             "hierarchical groups; a filter includes the subtree (LS-01 to LS-07)",
+            held_by=(CUSTOMER,),
             tree=True,
         ),
         ListDefinition(
@@ -156,6 +107,7 @@ LISTS: dict[str, ListDefinition] = {
             "customer-kinds",
             "customer or supplier, with a number series; every customer has exactly one "
             "(LS-08 to LS-12)",
+            held_by=(CUSTOMER,),
             compulsory=True,
             facts={
                 "prefix": Fact(
@@ -170,12 +122,12 @@ LISTS: dict[str, ListDefinition] = {
             "tracking_object",
             "tracking-objects",
             "a dimension of reports, such as region (LS-13, LS-14)",
-            held_by_customers=False,
         ),
         ListDefinition(
             TRACKING_VALUE,
             "tracking-values",
             "a value of a tracking object (LS-13, LS-14)",
+            held_by=(CUSTOMER,),
             several=True,
             inside="tracking_object",
             one_inside=True,
@@ -184,6 +136,7 @@ LISTS: dict[str, ListDefinition] = {
             CUSTOMER_ATTRIBUTE,
             "customer-attributes",
             "whatever else sorts customers (LS-15 to LS-17)",
+            held_by=(CUSTOMER,),
             several=True,
             inside="customer_attribute_group",
             facts={"value_type": _VALUE_TYPE},
@@ -192,22 +145,22 @@ LISTS: dict[str, ListDefinition] = {
             CUSTOMER_ATTRIBUTE_CHOICE,
             "customer-attribute-choices",
             "a choice of a customer attribute of type list (LS-A11)",
+            held_by=(CUSTOMER,),
             several=True,
             inside=CUSTOMER_ATTRIBUTE,
+            always_inside=True,
             one_inside=True,
         ),
         ListDefinition(
             "customer_attribute_group",
             "customer-attribute-groups",
             "where attributes of customers are kept together",
-            held_by_customers=False,
         ),
         ListDefinition(
             CONTACT_ATTRIBUTE,
             "contact-attributes",
             "sorts contacts; settings name some by number (LS-18 to LS-28)",
-            held_by_customers=False,
-            held_by_contacts=True,
+            held_by=(CONTACT,),
             several=True,
             inside=CONTACT_GROUP,
             facts={"value_type": _VALUE_TYPE},
@@ -216,36 +169,44 @@ LISTS: dict[str, ListDefinition] = {
             CONTACT_ATTRIBUTE_CHOICE,
             "contact-attribute-choices",
             "a choice of a contact attribute of type list (LS-A11)",
-            held_by_customers=False,
-            held_by_contacts=True,
+            held_by=(CONTACT,),
             several=True,
             inside=CONTACT_ATTRIBUTE,
+            always_inside=True,
             one_inside=True,
         ),
         ListDefinition(
             CONTACT_GROUP,
             "contact-groups",
             "where contact attributes such as the bans are kept together (LS-28)",
-            held_by_customers=False,
         ),
         ListDefinition(
             CATEGORY,
             "categories",
             "free marks on customers, contacts or both (TS-03 to TS-07)",
-            held_by_contacts=True,
+            held_by=(CUSTOMER, CONTACT),
             several=True,
-            facts={"scope": Fact(FactKind.SCOPE, "where it may be ticked")},
+            facts={
+                "scope": Fact(
+                    FactKind.CHOICE,
+                    "where it may be ticked",
+                    choices=(CUSTOMER, CONTACT, "both"),
+                    preset="both",
+                )
+            },
         ),
         ListDefinition(
             "contact_origin",
             "contact-origins",
             "how the contact came about (TS-01)",
+            held_by=(CUSTOMER,),
             may_own_tab=True,
         ),
         ListDefinition(
             "product",
             "products",
             "what the customer is interested in (TS-01)",
+            held_by=(CUSTOMER,),
             several=True,
             may_own_tab=True,
         ),
@@ -253,6 +214,7 @@ LISTS: dict[str, ListDefinition] = {
             "customer_source",
             "customer-sources",
             "where a customer came from (TS-01)",
+            held_by=(CUSTOMER,),
             may_own_tab=True,
         ),
     )
@@ -264,58 +226,6 @@ CHOICES_OF = {
 }
 ATTRIBUTES_OF = {choices: attributes for attributes, choices in CHOICES_OF.items()}
 COMPULSORY = tuple(one.name for one in LISTS.values() if one.compulsory)
-
-_COLOUR = re.compile(r"#[0-9A-Fa-f]{6}", re.ASCII)
-
-
-def checked_facts(
-    definition: ListDefinition, given: Mapping[str, FactValue]
-) -> dict[str, FactValue]:
-    """Return all facts of a value, those left out at their default; refuse wrong ones by field."""
-    for name in given:
-        if name not in definition.facts:
-            raise InvalidField(name, f"{definition.name} has no such field", "Leave the field out.")
-    return {
-        name: fact.default if (value := given.get(name)) is None else _checked(name, fact, value)
-        for name, fact in definition.facts.items()
-    }
-
-
-def _checked(name: str, fact: Fact, value: FactValue) -> FactValue:
-    match fact.kind:
-        case FactKind.FLAG if isinstance(value, bool):
-            return value
-        case FactKind.COLOUR if isinstance(value, str):
-            if value == "":
-                return None
-            if not _COLOUR.fullmatch(value):
-                raise InvalidField(
-                    name, f"{value[:20]!r} is no colour", "Send #RRGGBB, such as #0000FF."
-                )
-            return value.upper()
-        case FactKind.WHOLE if isinstance(value, int) and not isinstance(value, bool):
-            if not 0 <= value <= 2**31 - 1:
-                raise InvalidField(name, f"{value} is out of range", "Send 0 or more.")
-            return value
-        case FactKind.CODE if isinstance(value, str):
-            return value.strip() or None
-        case FactKind.PREFIX if isinstance(value, str):
-            return _checked_prefix(name, value.strip()) or None
-        case FactKind.SCOPE | FactKind.VALUE_TYPE if value in CHOICES[fact.kind]:
-            return value
-    choices = CHOICES.get(fact.kind, (fact.kind.value,))
-    raise InvalidField(name, f"{value!r} does not fit", f"Send one of: {', '.join(choices)}.")
-
-
-def _checked_prefix(name: str, prefix: str) -> str:
-    # What follows the prefix is digits: with none at its end, no two series give the same number.
-    if prefix[-1:].isdigit():
-        raise InvalidField(
-            name, f"{prefix[:20]!r} ends in a digit", "End it in a letter or a sign."
-        )
-    if len(prefix) > MAX_PREFIX:
-        raise InvalidField(name, f"{prefix[:20]!r} is too long", f"Send {MAX_PREFIX} at most.")
-    return prefix
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ no merge weakens one.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
-from services.customers.domain.lists import CUSTOMER_STATUS, END_REASON, LISTS
+from services.customers.domain.lists import CUSTOMER, CUSTOMER_STATUS, END_REASON, LISTS
 from shared.chassis.errors import InvalidField
 
 Record = Mapping[str, Any]
@@ -50,13 +51,13 @@ class HeldValue:
 
 
 def checked_choice(
-    chosen: Mapping[str, str], fields: Mapping[str, tuple[str, ...]], ids: Sequence[str]
+    chosen: Mapping[str, UUID], fields: Mapping[str, tuple[str, ...]], ids: Sequence[UUID]
 ) -> None:
     """Refuse a map that takes what there is not, or takes it from whom it cannot be taken."""
     single = [
         _CLASSIFICATIONS + one.name
         for one in LISTS.values()
-        if one.held_by_customers and not one.several and one.name != END_REASON
+        if CUSTOMER in one.held_by and not one.several and one.name != END_REASON
     ]
     known = [*fields, *(single if fields is CUSTOMER_FIELDS else ())]
     for field, record_id in chosen.items():
@@ -74,13 +75,13 @@ def checked_choice(
 
 def merged_fields(
     records: Sequence[Record],
-    ids: Sequence[str],
+    ids: Sequence[UUID],
     fields: Mapping[str, tuple[str, ...]],
-    chosen: Mapping[str, str],
-) -> tuple[dict[str, Any], dict[str, str]]:
+    chosen: Mapping[str, UUID],
+) -> tuple[dict[str, Any], dict[str, UUID]]:
     """Return the columns that the records become, the survivor first, and whose each field is."""
     columns: dict[str, Any] = {}
-    sources: dict[str, str] = {}
+    sources: dict[str, UUID] = {}
     for field, names in fields.items():
         source = chosen.get(field)
         if source is None:
@@ -95,9 +96,9 @@ def merged_fields(
 
 def united_classifications(
     records: Sequence[Record],
-    ids: Sequence[str],
+    ids: Sequence[UUID],
     values: Mapping[int, HeldValue],
-    chosen: Mapping[str, str],
+    chosen: Mapping[str, UUID],
 ) -> list[int]:
     """
     Return the keys that are held together: of one list all, or the one of whom the map names.
@@ -125,7 +126,7 @@ def united_classifications(
     return sorted(keys)
 
 
-def ended_on(records: Sequence[Record], ids: Sequence[str], chosen: Mapping[str, str]) -> Any:
+def ended_on(records: Sequence[Record], ids: Sequence[UUID], chosen: Mapping[str, UUID]) -> Any:
     """Return the day the relationship ended, of whom the status comes from."""
     source = chosen.get(_CLASSIFICATIONS + CUSTOMER_STATUS, ids[0])
     return records[ids.index(source)]["ended_on"]

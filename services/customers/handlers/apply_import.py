@@ -7,15 +7,17 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from services.customers.domain.attribute_values import Value
+from services.customers.domain.classification import Held
 from services.customers.domain.contact_data import Place
 from services.customers.domain.events import RelationshipEnded, RelationshipStarted
 from services.customers.domain.import_fields import Column
-from services.customers.domain.import_plan import (
+from services.customers.domain.import_plan import Plan
+from services.customers.domain.import_states import (
     CONTACT_FIELDS,
     CUSTOMER_FIELDS,
     ContactState,
     CustomerState,
-    Plan,
     Present,
 )
 from services.customers.domain.lists import CUSTOMER_KIND
@@ -26,8 +28,9 @@ from services.customers.handlers.tell_records import tell_customers
 from services.customers.persistence import customers as store
 from services.customers.persistence import imports
 from services.customers.persistence.customers import KeyTakenMeanwhile
-from services.customers.persistence.lists import values_of
+from services.customers.persistence.rows import customer_given
 from shared.chassis.unit_of_work import UnitOfWork
+from shared.lists.store import values_of
 
 Rows = Sequence[tuple[int, Sequence[str]]]
 
@@ -118,6 +121,7 @@ async def remember(plan: Plan, import_id: UUID, uow: UnitOfWork) -> None:
         states["customer", str(customer_id)] = {
             "fields": dict(customer.fields),
             "keys": sorted(customer.keys),
+            "values": dict(customer.values),
             "ended_on": _iso(customer.ended_on),
             "started_on": _iso(customer.started_on),
             "by_hand": customer.started_by_hand,
@@ -133,6 +137,8 @@ async def remember(plan: Plan, import_id: UUID, uow: UnitOfWork) -> None:
             "fields": dict(contact.fields),
             "attributes": sorted(contact.attributes),
             "places": {str(one): role for one, role in contact.places.items()},
+            "keys": sorted(contact.keys),
+            "values": dict(contact.values),
             "deleted": contact.deleted,
         }
     if states:
@@ -146,26 +152,16 @@ async def apply_plan(
     uow: UnitOfWork,
     *,
     settings: Mapping[str, int | None],
+    values: Mapping[int, Held],
 ) -> None:
-    """Store what a plan decides of locked records, and tell of each once."""
-    customers = await _apply_customers(plan.customers, before.customers, source, uow)
-    if customers:
-        rows = await tell_customers(list(customers), uow)
-        for customer_id, state in customers.items():
-            version = rows[customer_id].version
-            if state.ends_now and state.ended_on is not None:
-                uow.record(RelationshipEnded(customer_id, version, state.ended_on, None))
-            held = before.customers.get(customer_id)
-            if state.started_by_hand and not (held and _same_start(held, state)):
-                assert state.started_on is not None
-                start = Relationship(state.started_on, MANUAL)
-                previously = held.started_on if held else None
-                uow.record(RelationshipStarted(customer_id, version, start, previously))
-    await _apply_contacts(plan.contacts, before.contacts, source, uow, settings)
+    """Store what a plan decides of locked records, and tell of each once.
 
-
-def _same_start(held: CustomerState, state: CustomerState) -> bool:
-    return held.started_by_hand and held.started_on == state.started_on
+    `values` are those that a new customer may hold, by key.
+    """
+    if plan.customers:
+        await _apply_customers(plan.customers, before.customers, source, uow, values)
+    if plan.contacts:
+        await _apply_contacts(plan.contacts, before.contacts, source, uow, settings, values)
 
 
 async def _apply_customers(
@@ -173,49 +169,75 @@ async def _apply_customers(
     before: Mapping[UUID, CustomerState],
     source: str,
     uow: UnitOfWork,
-) -> Mapping[UUID, CustomerState]:
-    rows = {
-        one.customer_id: {"customer_id": one.customer_id, "keys": one.keys, **one.fields}
-        for one in states.values()
-    }
-    fresh = [one for one in states.values() if one.customer_id not in before]
-    await _number(fresh, rows, uow)
+    values: Mapping[int, Held],
+) -> None:
+    fresh = [one for key, one in states.items() if key not in before]
+    known = [one for key, one in states.items() if key in before]
+    rows = {key: _row(one) for key, one in states.items()}
     if fresh:
+        await _number(fresh, rows, uow)
         await store.insert_customers(
             uow.connection, [rows[one.customer_id] for one in fresh], now=uow.now
         )
-    known = [rows[one] for one in states if one in before]
     if known:
-        await store.update_customers(uow.connection, known, now=uow.now)
+        await store.update_customers(
+            uow.connection, [rows[one.customer_id] for one in known], now=uow.now
+        )
     classified = {
         one.customer_id: (one.keys, one.ended_on, one.values)
-        for one in states.values()
-        if (one.keys, one.ended_on)
-        != (
-            (held.keys, held.ended_on)
-            if (held := before.get(one.customer_id)) is not None
-            # New ones are inserted with what they hold.
-            else (one.keys, None)
-        )
+        for one in known
+        if _classification(one) != _classification(before[one.customer_id])
     }
     if classified:
         await store.set_classifications(uow.connection, classified, now=uow.now)
     starts = {
-        one.customer_id: Relationship(one.started_on, MANUAL)
-        for one in states.values()
-        if one.started_by_hand
-        and one.started_on is not None
-        and not ((held := before.get(one.customer_id)) and _same_start(held, one))
+        key: Relationship(start, MANUAL)
+        for key, one in states.items()
+        if (start := _new_start(one, before.get(key))) is not None
     }
     if starts:
         await store.set_relationships(uow.connection, starts, now=uow.now)
-    references = [(source, ref, one.customer_id) for one in states.values() for ref in one.refs]
+    references = [(source, ref, key) for key, one in states.items() for ref in one.refs]
     if references and await store.insert_references(uow.connection, references) < len(references):
         raise KeyTakenMeanwhile("a reference was given to another customer")
-    for one in states.values():
-        keys = tuple((source, ref) for ref in one.refs)
-        uow.release(keys_of(rows[one.customer_id], keys))
-    return states
+    for key, one in states.items():
+        uow.release(keys_of(rows[key], tuple((source, ref) for ref in one.refs)))
+    as_given = [one for one in fresh if one.customer_id not in starts]
+    uow.record_all(
+        customer_given({**rows[one.customer_id], "classified": _numbers(one.keys, values)})
+        for one in as_given
+    )
+    others = states.keys() - {one.customer_id for one in as_given}
+    told = await tell_customers(sorted(others), uow) if others else {}
+    for key, one in states.items():
+        version = told[key].version if key in told else 1
+        if one.ends_now and one.ended_on is not None:
+            uow.record(RelationshipEnded(key, version, one.ended_on, None))
+        if key in starts:
+            held = before.get(key)
+            previously = held.started_on if held else None
+            uow.record(RelationshipStarted(key, version, starts[key], previously))
+
+
+def _row(state: CustomerState) -> dict[str, Any]:
+    held = {"keys": state.keys, "attribute_values": state.values, "ended_on": state.ended_on}
+    return {"customer_id": state.customer_id, **held, **state.fields}
+
+
+def _classification(state: CustomerState) -> tuple[Any, ...]:
+    return state.keys, state.ended_on, state.values
+
+
+def _new_start(state: CustomerState, before: CustomerState | None) -> date | None:
+    same = before and before.started_by_hand and before.started_on == state.started_on
+    return state.started_on if state.started_by_hand and not same else None
+
+
+def _numbers(keys: Collection[int], values: Mapping[int, Held]) -> dict[str, list[int]]:
+    numbers: dict[str, list[int]] = defaultdict(list)
+    for value in sorted((values[key] for key in keys), key=lambda one: one.number):
+        numbers[value.list_name].append(value.number)
+    return numbers
 
 
 async def _number(
@@ -248,14 +270,21 @@ async def _apply_contacts(
     source: str,
     uow: UnitOfWork,
     settings: Mapping[str, int | None],
+    values: Mapping[int, Held],
 ) -> None:
-    if not states:
-        return
     rows = {ref: {"contact_id": one.contact_id, **one.fields} for ref, one in states.items()}
     fresh = [ref for ref in states if ref not in before]
     await store_contacts(
         Contacts(
-            fresh=[rows[ref] for ref in fresh],
+            fresh=[
+                {
+                    **rows[ref],
+                    "keys": states[ref].keys,
+                    "classified": _numbers(states[ref].keys, values),
+                    "attribute_values": states[ref].values,
+                }
+                for ref in fresh
+            ],
             known=[rows[ref] for ref in states if ref in before],
             references=[(source, ref, states[ref].contact_id) for ref in fresh],
             places=[
@@ -271,6 +300,12 @@ async def _apply_contacts(
                 )
                 for ref, one in states.items()
             },
+            held={
+                one.contact_id: (one.keys, one.values)
+                for ref, one in states.items()
+                if ref in before
+                and (one.keys, one.values) != (before[ref].keys, before[ref].values)
+            },
         ),
         uow,
         settings=settings,
@@ -282,7 +317,7 @@ def _customer(row: Any) -> CustomerState:
         row.customer_id,
         {name: getattr(row, name) for name in CUSTOMER_FIELDS},
         frozenset(row.classifications),
-        values={int(number): value for number, value in row.attribute_values.items()},
+        values=_values(row.attribute_values),
         ended_on=row.ended_on,
         started_on=row.started_on,
         started_by_hand=row.start_source == MANUAL,
@@ -297,6 +332,8 @@ def _contact(row: Any) -> ContactState:
         {name: getattr(row, name) for name in CONTACT_FIELDS},
         frozenset(row.attributes),
         {UUID(one): role for one, role in (row.places or {}).items()},
+        keys=frozenset(row.classifications),
+        values=_values(row.attribute_values),
         deleted=row.deleted_at is not None,
     )
 
@@ -306,6 +343,7 @@ def _read_customer(customer_id: UUID, state: Mapping[str, Any]) -> CustomerState
         customer_id,
         state["fields"],
         frozenset(state["keys"]),
+        values=_values(state["values"]),
         ended_on=_day(state["ended_on"]),
         started_on=_day(state["started_on"]),
         started_by_hand=state["by_hand"],
@@ -319,8 +357,14 @@ def _read_contact(ref: str, state: Mapping[str, Any]) -> ContactState:
         state["fields"],
         frozenset(state["attributes"]),
         {UUID(one): role for one, role in state["places"].items()},
+        keys=frozenset(state["keys"]),
+        values=_values(state["values"]),
         deleted=state["deleted"],
     )
+
+
+def _values(kept: Mapping[str, Value]) -> dict[int, Value]:
+    return {int(number): value for number, value in kept.items()}
 
 
 def _iso(day: date | None) -> str | None:

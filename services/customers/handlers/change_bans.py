@@ -3,7 +3,7 @@
 Deleted records are banned and freed like live ones: a person's will outlives the record (TS-A9).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -144,6 +144,24 @@ async def tell_contact_bans(bans: Mapping[UUID, Bans], uow: UnitOfWork) -> int:
             )
         )
     return first + len(bans) - 1
+
+
+async def tell_held_bans(
+    attributes: Mapping[UUID, Collection[int]],
+    uow: UnitOfWork,
+    *,
+    settings: Mapping[str, int | None],
+) -> None:
+    """
+    Tell anew what bans contacts with these attributes hold; nothing of those that hold none.
+
+    A ban is told by its contact's addresses, so it is told again where they are other ones.
+    """
+    held = {one: bans_of(ticked, settings) for one, ticked in attributes.items()}
+    banned = {one: bans for one, bans in held.items() if bans != Bans()}
+    # Taking numbers holds the counter, for which all other changes of bans wait.
+    if banned:
+        await tell_contact_bans(banned, uow)
 
 
 async def ban_customer(customer_id: UUID, command: SetBans, uow: UnitOfWork) -> int:

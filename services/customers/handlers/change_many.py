@@ -11,16 +11,17 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from services.customers.domain.events import OperationCompleted
-from services.customers.domain.lists import LISTS
+from services.customers.domain.lists import CUSTOMER, LISTS
 from services.customers.domain.search import CustomerFilter
 from services.customers.handlers.classify_customers import Values, Wanted, classify_customers
-from services.customers.handlers.save_list_value import ValueNotFound
-from services.customers.persistence import lists, search
-from services.customers.persistence import operations as store
+from services.customers.handlers.complete_operation import complete_operation
+from services.customers.persistence import search
 from services.customers.persistence.holders import holder_ids
 from shared.chassis.errors import InvalidField, Kind, Refusal
 from shared.chassis.unit_of_work import UnitOfWork
+from shared.history.store import belong_to
+from shared.lists.save import ValueNotFound
+from shared.lists.store import find_value
 
 CHUNK = 2000
 AT_MOST = 200_000
@@ -98,11 +99,11 @@ class Plan:
 
 async def plan_move(name: str, source: int, target: int, uow: UnitOfWork) -> Plan:
     """Plan to move all customers of one value of a list to another, deleted ones too (TS-20)."""
-    if name not in LISTS or not LISTS[name].held_by_customers:
+    if name not in LISTS or CUSTOMER not in LISTS[name].held_by:
         raise InvalidField("list", f"{name!r} is held by no customer", "List them: GET /v1/lists.")
     if source == target:
         raise InvalidField("to_number", "is the value itself", "Choose another value of the list.")
-    row = await lists.find_value(uow.connection, name, source)
+    row = await find_value(uow.connection, name, source)
     if row is None:
         raise ValueNotFound(f"There is no {name} {source}.")
     ids = await holder_ids(uow.connection, row.key, limit=AT_MOST + 1)
@@ -171,19 +172,13 @@ async def carry_out(
     report: Report,
 ) -> Done:
     """Change everybody of a plan as one operation; `request` is kept to tell what was asked."""
-    await store.belong_to(uow.connection, operation_id)
+    await belong_to(uow.connection, operation_id)
     done = await _each(plan, uow, day=day, report=report)
     if not done.customers + done.deleted:
         return done
-    await store.insert_operation(
-        uow.connection,
-        operation_id,
-        request,
-        customers=done.customers,
-        deleted=done.deleted,
-        now=uow.now,
+    await complete_operation(
+        operation_id, request, uow, customers=done.customers, deleted=done.deleted
     )
-    uow.record(OperationCompleted(operation_id, done.customers, done.deleted))
     return replace(done, operation_id=operation_id)
 
 

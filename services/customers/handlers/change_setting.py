@@ -12,10 +12,10 @@ from services.customers.domain.relationship import Relationship
 from services.customers.domain.settings import check_setting, start_rule
 from services.customers.handlers.change_bans import tell_contact_bans
 from services.customers.handlers.start_relationships import changed_starts, start_relationships
+from services.customers.persistence.attributes import attributes_of, keep_attributes
 from services.customers.persistence.contacts import with_any_attribute
 from services.customers.persistence.customers import customer_ids
 from services.customers.persistence.documents import first_documents, lock_customers
-from services.customers.persistence.lists import attributes_of, keep_attributes
 from services.customers.persistence.register import (
     fetch_settings,
     set_setting,

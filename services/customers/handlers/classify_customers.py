@@ -10,12 +10,9 @@ from sqlalchemy.engine import Row
 
 from services.customers.domain.attribute_values import (
     Asked,
-    Attribute,
-    Holding,
     Names,
     Value,
     checked,
-    settled,
 )
 from services.customers.domain.classification import (
     Held,
@@ -23,9 +20,11 @@ from services.customers.domain.classification import (
     check_chosen,
     reclassified,
     refuse_archived,
+    with_attributes,
 )
 from services.customers.domain.events import RelationshipEnded
 from services.customers.domain.lists import (
+    CUSTOMER,
     CUSTOMER_ATTRIBUTE,
     CUSTOMER_ATTRIBUTE_CHOICE,
     CUSTOMER_STATUS,
@@ -35,11 +34,12 @@ from services.customers.domain.lists import (
     Band,
 )
 from services.customers.handlers.tell_records import tell_customers
-from services.customers.persistence import lists as store
+from services.customers.persistence.attributes import attributes_of, keep_attributes
 from services.customers.persistence.customers import set_classifications
 from services.customers.persistence.documents import lock_customers
 from shared.chassis.errors import InvalidField
 from shared.chassis.unit_of_work import UnitOfWork
+from shared.lists import store
 
 Wanted = Mapping[str, Sequence[int]]
 """The numbers of the values to hold, by list; lists that are not named stay as they are."""
@@ -97,7 +97,7 @@ async def classify_customers(
             )
     present = await lock_customers(uow.connection, customer_ids)
     asked = _asked(chosen, added, removed, values)
-    attributes = {} if asked.is_empty else await store.attributes_of(uow.connection, ATTRIBUTES)
+    attributes = {} if asked.is_empty else await attributes_of(uow.connection, ATTRIBUTES)
     asked = checked(asked, attributes, NAMES)
     given = [value for held in (*chosen.values(), *added.values()) for value in held]
     archived = [value for value in given if value.list_name != ATTRIBUTES]
@@ -126,7 +126,7 @@ async def classify_customers(
             day=day,
         )
         before = {int(number): value for number, value in row.attribute_values.items()}
-        outcome = _with_attributes(outcome, before, asked, attributes)
+        outcome = with_attributes(outcome, before, asked, attributes, NAMES)
         if outcome != replace(outcome, keys=held_keys, ended_on=row.ended_on, values=before):
             outcomes[customer_id] = outcome
     if outcomes and not rehearse:
@@ -176,29 +176,6 @@ def _asked(
     )
 
 
-def _with_attributes(
-    outcome: Outcome,
-    values: Mapping[int, Value],
-    asked: Asked,
-    attributes: Mapping[int, Attribute],
-) -> Outcome:
-    """Return the outcome with attributes, choices and values as asked, always by the law."""
-    if asked.is_empty:
-        return replace(outcome, values=values)
-    own = {one.key: number for number, one in attributes.items()}
-    choices = frozenset().union(*(one.choices for one in attributes.values()))
-    before = Holding(
-        frozenset(own[key] for key in outcome.keys if key in own), outcome.keys & choices, values
-    )
-    after = settled(before, asked, attributes, NAMES)
-    held = {attributes[number].key for number in after.attributes}
-    return replace(
-        outcome,
-        keys=(outcome.keys - own.keys() - choices) | held | after.choices,
-        values=after.values,
-    )
-
-
 def naming(values: Values) -> Wanted:
     """Return the attributes that have these values, as values of a list to keep."""
     return {ATTRIBUTES: tuple(values)} if values else NOTHING
@@ -243,15 +220,15 @@ async def keep_values(given: Iterable[Wanted], uow: UnitOfWork) -> Kept:
     }
     rows = await store.find_values(uow.connection, pairs)
     if {name for name, _ in pairs} & {ATTRIBUTES, CHOICES}:
-        await store.keep_attributes(uow.connection, ATTRIBUTES)
+        await keep_attributes(uow.connection, ATTRIBUTES)
     return rows
 
 
 def _chosen(wanted: Wanted, rows: Kept, *, complete: bool = True) -> dict[str, list[Held]]:
     """Return the values of these numbers; `complete` where they are all a customer is to hold."""
     for name in wanted:
-        if name not in LISTS or not LISTS[name].held_by_customers:
-            known = ", ".join(one.name for one in LISTS.values() if one.held_by_customers)
+        if name not in LISTS or CUSTOMER not in LISTS[name].held_by:
+            known = ", ".join(one.name for one in LISTS.values() if CUSTOMER in one.held_by)
             raise InvalidField(
                 f"classifications.{name}"[:100],
                 "customers hold no values of such a list",

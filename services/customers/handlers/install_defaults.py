@@ -2,11 +2,12 @@
 
 from sqlalchemy import text
 
-from services.customers.domain.profiles import DEFAULTS
 from services.customers.domain.settings import NAMES, ON, SWITCHES
-from services.customers.handlers.apply_profile import fill_empty_lists
+from services.customers.handlers.customer_lists import CUSTOMER_LISTS
 from services.customers.persistence.profiles import load_profiles
 from shared.chassis.unit_of_work import UnitOfWork
+from shared.lists.install import fill_empty_lists
+from shared.lists.profiles import DEFAULTS
 
 
 async def install_defaults(uow: UnitOfWork) -> None:
@@ -16,7 +17,7 @@ async def install_defaults(uow: UnitOfWork) -> None:
         _SETTINGS,
         {"names": list(NAMES), "values": [ON if name in SWITCHES else None for name in NAMES]},
     )
-    await fill_empty_lists(load_profiles()[DEFAULTS], uow)
+    await fill_empty_lists(CUSTOMER_LISTS, load_profiles()[DEFAULTS], uow)
 
 
 _COUNTER = text("INSERT INTO consent_counter (id, seq) VALUES (1, 0) ON CONFLICT DO NOTHING")

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.customers.domain.import_fields import MATCHES, Column, checked_columns
 from services.customers.handlers.run_import import ImportNotFound
@@ -95,13 +96,21 @@ def _next(rows: Iterator[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
     return list(islice(rows, BATCH))
 
 
+async def existing_import(
+    connection: AsyncConnection, import_id: UUID, *, lock: bool = False
+) -> Row[Any]:
+    """Return an import, locked if asked; refuse one that is not there."""
+    row = await store.find_import(connection, import_id, lock=lock)
+    if row is None:
+        raise ImportNotFound(f"There is no import {import_id}.")
+    return row
+
+
 async def found_import(
     import_id: UUID, uow: UnitOfWork, *, expected: int | None = None
 ) -> Row[Any]:
     """Return an import, locked; refuse one that is not there, or not at the expected version."""
-    row = await store.find_import(uow.connection, import_id, lock=True)
-    if row is None:
-        raise ImportNotFound(f"There is no import {import_id}.")
+    row = await existing_import(uow.connection, import_id, lock=True)
     if expected is not None and row.version != expected:
         raise StaleVersion(f"The import is at version {row.version}, not {expected}.")
     return row

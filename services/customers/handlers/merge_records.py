@@ -15,27 +15,28 @@ from sqlalchemy.exc import IntegrityError
 
 from services.customers.domain import merge
 from services.customers.domain.bans import Bans, bans_of
-from services.customers.domain.events import OperationCompleted, RelationshipEnded
+from services.customers.domain.events import RelationshipEnded
 from services.customers.domain.merge import HeldValue
 from services.customers.handlers.change_bans import (
     CustomerNotFound,
-    tell_contact_bans,
     tell_customer_bans,
+    tell_held_bans,
 )
+from services.customers.handlers.complete_operation import complete_operation
 from services.customers.handlers.live import live_contact, live_customer
-from services.customers.handlers.save_customer import CustomerKeyTaken, keys_of
+from services.customers.handlers.save_customer import CustomerKeyTaken, release_keys
 from services.customers.handlers.start_relationships import follow_documents
 from services.customers.handlers.tell_records import tell_contacts, tell_customers
 from services.customers.persistence import merges as store
 from services.customers.persistence.contacts import lock_contacts
-from services.customers.persistence.customers import fetch_references
 from services.customers.persistence.documents import first_documents
-from services.customers.persistence.lists import values_of
-from services.customers.persistence.operations import belong_to, insert_operation
 from services.customers.persistence.register import fetch_settings
+from shared.chassis.chunks import chunks
 from shared.chassis.errors import InvalidField, StaleVersion
 from shared.chassis.ids import new_id
 from shared.chassis.unit_of_work import UnitOfWork
+from shared.history.store import belong_to
+from shared.lists.store import keep_all_values, values_of
 
 CHUNK = 2000
 AT_MOST = 20
@@ -50,6 +51,11 @@ class Merge:
     fields: Mapping[str, UUID] = field(default_factory=dict)
     versions: Mapping[UUID, int] = field(default_factory=dict)
 
+    @property
+    def ids(self) -> tuple[UUID, ...]:
+        """Return who becomes one, the survivor first."""
+        return (self.into, *self.others)
+
 
 @dataclass(frozen=True, slots=True)
 class Merged:
@@ -61,7 +67,7 @@ class Merged:
 
     operation_id: UUID | None
     fields: Mapping[str, Any]
-    sources: Mapping[str, str]
+    sources: Mapping[str, UUID]
     classifications: Mapping[str, list[int]]
     bans: Bans
     contacts: int = 0
@@ -71,11 +77,11 @@ class Merged:
 
 async def merge_customers(command: Merge, uow: UnitOfWork, *, rehearse: bool = False) -> Merged:
     """Merge live customers: contacts, references and documents follow, and the start with them."""
-    ids = _checked(command, merge.CUSTOMER_FIELDS)
+    _check(command, merge.CUSTOMER_FIELDS)
     settings = await fetch_settings(uow.connection, lock=True)
-    await store.hold_values(uow.connection)
-    locked = await store.lock_records(uow.connection, "customer", ids)
-    for one in ids:
+    await keep_all_values(uow.connection)
+    locked = await store.lock_records(uow.connection, "customer", command.ids)
+    for one in command.ids:
         live_customer(locked, one)
     _refuse_stale(command, locked)
     return await _merge_customers(command, locked, uow, settings=settings, rehearse=rehearse)
@@ -84,10 +90,10 @@ async def merge_customers(command: Merge, uow: UnitOfWork, *, rehearse: bool = F
 async def merge_deleted_customer(customer_id: UUID, into: UUID, uow: UnitOfWork) -> None:
     """Merge a deleted customer into a live one instead of restoring it (TS-A9)."""
     command = Merge(into, (customer_id,), {"business_id": into})
-    _checked(command, merge.CUSTOMER_FIELDS)
+    _check(command, merge.CUSTOMER_FIELDS)
     settings = await fetch_settings(uow.connection, lock=True)
-    await store.hold_values(uow.connection)
-    locked = await store.lock_records(uow.connection, "customer", [into, customer_id])
+    await keep_all_values(uow.connection)
+    locked = await store.lock_records(uow.connection, "customer", command.ids)
     live_customer(locked, into)
     row = locked.get(customer_id)
     if row is None or row.deleted_at is None or row.merged_into is not None:
@@ -97,15 +103,15 @@ async def merge_deleted_customer(customer_id: UUID, into: UUID, uow: UnitOfWork)
 
 async def merge_contacts(command: Merge, uow: UnitOfWork, *, rehearse: bool = False) -> Merged:
     """Merge live contacts: places, references and attributes are united, and bans with them."""
-    ids = _checked(command, merge.CONTACT_FIELDS)
+    _check(command, merge.CONTACT_FIELDS)
     settings = await fetch_settings(uow.connection, lock=True)
-    await store.hold_values(uow.connection)
-    await store.hold_places(uow.connection, ids)
-    locked = await store.lock_records(uow.connection, "contact", ids)
-    for one in ids:
+    await keep_all_values(uow.connection)
+    await store.hold_places(uow.connection, command.ids)
+    locked = await store.lock_records(uow.connection, "contact", command.ids)
+    for one in command.ids:
         live_contact(locked, one)
     _refuse_stale(command, locked)
-    records = [locked[one].held for one in ids]
+    records = [locked[one].held for one in command.ids]
     columns, sources, classified = await _united(command, records, merge.CONTACT_FIELDS, uow)
     columns["attributes"] = sorted({tick for one in records for tick in one["attributes"]})
     bans = bans_of(columns["attributes"], settings)
@@ -118,10 +124,8 @@ async def merge_contacts(command: Merge, uow: UnitOfWork, *, rehearse: bool = Fa
     await store.move_references(uow.connection, "contact", others, command.into)
     await store.unite_places(uow.connection, others, command.into)
     await store.change_record(uow.connection, "contact", command.into, columns, now=uow.now)
-    await tell_contacts(ids, uow)
-    if bans != Bans():
-        # Told by the address as well, which may be another one by now.
-        await tell_contact_bans({command.into: bans}, uow)
+    await tell_contacts(command.ids, uow)
+    await tell_held_bans({command.into: columns["attributes"]}, uow, settings=settings)
     await _complete(operation_id, "merge_contacts", command, uow, customers=0, deleted=0)
     return replace(merged, operation_id=operation_id)
 
@@ -134,11 +138,9 @@ async def _merge_customers(
     settings: dict[str, int | None],
     rehearse: bool,
 ) -> Merged:
-    ids = (command.into, *command.others)
-    records = [locked[one].held for one in ids]
+    records = [locked[one].held for one in command.ids]
     columns, sources, classified = await _united(command, records, merge.CUSTOMER_FIELDS, uow)
-    chosen = {name: str(one) for name, one in command.fields.items()}
-    columns["ended_on"] = merge.ended_on(records, [str(one) for one in ids], chosen)
+    columns["ended_on"] = merge.ended_on(records, command.ids, command.fields)
     held = merge.united_bans(records)
     columns |= held
     bans = _bans_in(held)
@@ -159,7 +161,6 @@ async def _merge_customers(
     contacts = await store.contacts_at(uow.connection, others)
     await lock_contacts(uow.connection, contacts)
     firsts = await first_documents(uow.connection, [command.into])
-    references = await fetch_references(uow.connection, others)
     operation_id = await _begin(uow)
     await store.set_merged(uow.connection, "customer", others, command.into, now=uow.now)
     await store.move_references(uow.connection, "customer", others, command.into)
@@ -168,24 +169,21 @@ async def _merge_customers(
     await store.move_documents(uow.connection, operation_id, others, command.into)
     await _change_customer(command.into, columns, uow)
     await follow_documents([command.into], firsts, uow, settings=settings)
-    rows = await tell_customers(ids, uow)
+    rows = await tell_customers(command.ids, uow)
     survivor = rows[command.into]
     if records[0]["ended_on"] is None and survivor.ended_on is not None:
         uow.record(RelationshipEnded(command.into, survivor.version, survivor.ended_on, None))
-    for begin in range(0, len(contacts), CHUNK):
-        await tell_contacts(contacts[begin : begin + CHUNK], uow)
+    for some in chunks(contacts, CHUNK):
+        await tell_contacts(some, uow)
     if bans != Bans() and (contacts or bans != _bans_in(records[0])):
         await tell_customer_bans({command.into: survivor}, uow)
-    for one in ids:
-        row = rows[one]
-        keys = {"number": row.number, "business_id": row.business_id}
-        uow.release(keys_of(keys, tuple(references.get(one, ()))))
+    await release_keys(rows, uow)
     await _complete(operation_id, "merge_customers", command, uow, customers=1, deleted=len(others))
     return replace(merged, operation_id=operation_id)
 
 
-def _checked(command: Merge, fields: Mapping[str, tuple[str, ...]]) -> tuple[UUID, ...]:
-    """Return the ids, the survivor's first; refuse what cannot be merged whoever they are."""
+def _check(command: Merge, fields: Mapping[str, tuple[str, ...]]) -> None:
+    """Refuse what cannot be merged whoever they are."""
     others = command.others
     if command.into in others:
         raise InvalidField("from", "names the survivor too", "Name the others only.")
@@ -195,10 +193,7 @@ def _checked(command: Merge, fields: Mapping[str, tuple[str, ...]]) -> tuple[UUI
         raise InvalidField(
             "from", f"{len(others)} are too many at once", f"Merge up to {AT_MOST} at a time."
         )
-    ids = (command.into, *others)
-    chosen = {name: str(one) for name, one in command.fields.items()}
-    merge.checked_choice(chosen, fields, [str(one) for one in ids])
-    return ids
+    merge.checked_choice(command.fields, fields, command.ids)
 
 
 def _refuse_stale(command: Merge, locked: Mapping[UUID, Row[Any]]) -> None:
@@ -220,17 +215,17 @@ async def _united(
     records: Sequence[merge.Record],
     fields: Mapping[str, tuple[str, ...]],
     uow: UnitOfWork,
-) -> tuple[dict[str, Any], dict[str, str], dict[str, list[int]]]:
+) -> tuple[dict[str, Any], dict[str, UUID], dict[str, list[int]]]:
     """Return the survivor's columns, whose each field is, and the numbers of values by list."""
-    ids = [str(one) for one in (command.into, *command.others)]
-    chosen = {name: str(one) for name, one in command.fields.items()}
-    columns, sources = merge.merged_fields(records, ids, fields, chosen)
+    columns, sources = merge.merged_fields(records, command.ids, fields, command.fields)
     held = {key for record in records for key in record["classifications"]}
     values = {
         row.key: HeldValue(row.list, row.number, row.parent)
         for row in (await values_of(uow.connection, held)).values()
     }
-    columns["classifications"] = merge.united_classifications(records, ids, values, chosen)
+    columns["classifications"] = merge.united_classifications(
+        records, command.ids, values, command.fields
+    )
     columns["attribute_values"] = merge.united_values(records)
     classified: dict[str, list[int]] = {}
     for key in columns["classifications"]:
@@ -269,7 +264,4 @@ async def _complete(
             "fields": {field: str(one) for field, one in command.fields.items()},
         }
     }
-    await insert_operation(
-        uow.connection, operation_id, request, customers=customers, deleted=deleted, now=uow.now
-    )
-    uow.record(OperationCompleted(operation_id, customers, deleted))
+    await complete_operation(operation_id, request, uow, customers=customers, deleted=deleted)

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from services.customers.domain.business_ids import normal_business_id
 from services.customers.domain.documents import (
     CREDIT_NOTE,
     INVOICE,
@@ -15,16 +14,19 @@ from services.customers.domain.documents import (
     DocumentState,
     contradiction,
 )
-from services.customers.domain.events import DocumentRecorded, FirstDocumentKnown
+from services.customers.domain.events import DocumentRecorded
 from services.customers.domain.settings import start_rule
-from services.customers.handlers.start_relationships import changed_starts, start_relationships
+from services.customers.handlers.named_customers import of_known_customers
+from services.customers.handlers.start_relationships import (
+    changed_starts,
+    start_relationships,
+    tell_first_documents,
+)
 from services.customers.persistence.documents import (
-    Reference,
     fetch_documents,
     first_documents,
     keep_history,
     lock_customers,
-    resolve_customers,
     save_documents,
 )
 from services.customers.persistence.register import fetch_settings
@@ -55,36 +57,12 @@ def on_document_posted(
     """
 
     async def handle(batch: Batch[erp.DocumentIdentity], uow: UnitOfWork) -> None:
-        references = {message.seq: reference(message, countries) for message in batch}
-        customers = await resolve_customers(uow.connection, set(references.values()))
-        told: list[Told] = []
-        for message in batch:
-            customer_id = customers[references[message.seq]]
-            if customer_id is None:
-                batch.wait(message, waiting_key(references[message.seq]))
-            else:
-                told.append((message, _state(message, customer_id, zone)))
+        known = await of_known_customers(batch, uow, countries)
+        told = [(message, _state(message, customer_id, zone)) for message, customer_id in known]
         if told:
             await _record(batch, told, uow)
 
     return handle
-
-
-def reference(
-    message: Message[erp.DocumentIdentity | erp.ProjectSaved], countries: Collection[str]
-) -> Reference:
-    """Return how a document or project names its customer; an ERP's own keys are its own."""
-    named = message.data.customer
-    if named.erp_ref is not None:
-        return "erp_ref", message.source, named.erp_ref
-    if named.customer_number is not None:
-        return "customer_number", "", named.customer_number
-    return "business_id", "", normal_business_id(named.business_id or "", countries)
-
-
-def waiting_key(named: Reference) -> str:
-    """Return what a document or project waits for while its customer is unknown."""
-    return f"customer {named[0]} {named[1]} {named[2]}"
 
 
 async def _record(batch: Batch[Any], told: Sequence[Told], uow: UnitOfWork) -> None:
@@ -108,13 +86,7 @@ async def _record(batch: Batch[Any], told: Sequence[Told], uow: UnitOfWork) -> N
         await keep_history(uow.connection, replaced, uow.now)
     uow.record_all(_recorded(state) for state in changed)
     firsts = await first_documents(uow.connection, affected)
-    for customer_id, documents in firsts.items():
-        known = firsts_before.get(customer_id, [])
-        uow.record_all(
-            FirstDocumentKnown(customer_id, document)
-            for document in documents
-            if document not in known
-        )
+    await tell_first_documents(firsts_before, firsts, uow)
     rule = start_rule(await fetch_settings(uow.connection, lock=True))
     await start_relationships(changed_starts(firsts, present, rule), present, uow)
 

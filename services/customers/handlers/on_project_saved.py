@@ -11,9 +11,9 @@ from uuid import UUID
 from services.customers.domain.eligibility import Purpose, Status, eligibility
 from services.customers.domain.events import RuleViolated
 from services.customers.domain.projects import ProjectState, contradiction, is_newer, picks
-from services.customers.handlers.on_document_posted import reference, waiting_key
+from services.customers.handlers.named_customers import of_known_customers
 from services.customers.handlers.read_history import statuses_of
-from services.customers.persistence.documents import lock_customers, resolve_customers
+from services.customers.persistence.documents import lock_customers
 from services.customers.persistence.projects import (
     insert_projects,
     keep_violations,
@@ -33,15 +33,8 @@ def on_project_saved(
     """Return the handler for projects; `countries` are those whose business ids are known."""
 
     async def handle(batch: Batch[erp.ProjectSaved], uow: UnitOfWork) -> None:
-        references = {message.seq: reference(message, countries) for message in batch}
-        customers = await resolve_customers(uow.connection, set(references.values()))
-        told: list[Told] = []
-        for message in batch:
-            customer_id = customers[references[message.seq]]
-            if customer_id is None:
-                batch.wait(message, waiting_key(references[message.seq]))
-            else:
-                told.append((message, _state(message, customer_id)))
+        known = await of_known_customers(batch, uow, countries)
+        told = [(message, _state(message, customer_id)) for message, customer_id in known]
         if told:
             await _record(batch, told, uow)
 

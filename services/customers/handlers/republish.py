@@ -9,19 +9,21 @@ from sqlalchemy import text
 from services.customers.domain.bans import bans_of
 from services.customers.domain.events import ConsentBaselined
 from services.customers.handlers.change_bans import tell_contact_bans, tell_customer_bans
+from services.customers.handlers.customer_lists import CUSTOMER_LISTS
 from services.customers.handlers.install_defaults import install_defaults
+from services.customers.handlers.start_relationships import tell_first_documents
 from services.customers.handlers.tell_records import tell_contacts, tell_customers
 from services.customers.persistence.contacts import contact_ids, lock_contacts
 from services.customers.persistence.customers import customer_ids
-from services.customers.persistence.documents import lock_customers
-from services.customers.persistence.lists import all_values
+from services.customers.persistence.documents import first_documents, lock_customers
 from services.customers.persistence.register import (
     consent_seq,
     fetch_settings,
     raise_consent_seq,
 )
-from services.customers.persistence.rows import value_saved
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from shared.lists.store import all_values
+from shared.lists.tell import tell_rows
 
 CHUNK = 1000
 
@@ -35,6 +37,8 @@ async def republish(
     """
     Tell every list value, customer and contact at its present version, with bans newly numbered.
 
+    Of customers their first documents are told too.
+
     The baseline at the end says which consent numbers these are; all are higher than `above`. Each
     chunk is a unit of work of its own, so the service may run meanwhile. If this is interrupted the
     baseline is missing, and listeners that need it stay closed: run it again, from the start.
@@ -43,7 +47,7 @@ async def republish(
         await install_defaults(unit)
         after = await raise_consent_seq(unit.connection, above)
         total = (await unit.connection.execute(_COUNT)).scalar_one()
-        unit.record_all(value_saved(row) for row in await all_values(unit.connection))
+        await tell_rows(CUSTOMER_LISTS, await all_values(unit.connection), unit)
     told = 0
     for ids_after, tell in ((customer_ids, _tell_customers), (contact_ids, _tell_contacts)):
         async for count in _by_chunks(units, ids_after, tell, chunk):
@@ -78,6 +82,7 @@ async def _by_chunks(
 async def _tell_customers(ids: Sequence[UUID], uow: UnitOfWork) -> None:
     locked = await lock_customers(uow.connection, ids)
     await tell_customer_bans(await tell_customers(locked, uow), uow)
+    await tell_first_documents({}, await first_documents(uow.connection, locked), uow)
 
 
 async def _tell_contacts(ids: Sequence[UUID], uow: UnitOfWork) -> None:

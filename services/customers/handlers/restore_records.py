@@ -6,14 +6,14 @@ from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
 
-from services.customers.domain.bans import CHANNEL_OF, bans_of
+from services.customers.domain.bans import CHANNEL_OF
 from services.customers.domain.business_ids import checked_business_id
-from services.customers.handlers.change_bans import tell_contact_bans, tell_customer_bans
-from services.customers.handlers.save_customer import keys_of, next_number
+from services.customers.handlers.change_bans import tell_customer_bans, tell_held_bans
+from services.customers.handlers.save_customer import next_number, release_keys
 from services.customers.handlers.tell_records import tell_contacts, tell_customers
 from services.customers.persistence import deleted as store
 from services.customers.persistence.contacts import fetch_contacts, lock_contacts
-from services.customers.persistence.customers import fetch_customers, fetch_references
+from services.customers.persistence.customers import fetch_customers
 from services.customers.persistence.documents import lock_customers
 from services.customers.persistence.merged_bans import (
     hand_on_contact_bans,
@@ -88,9 +88,7 @@ async def restore_customer(
         )
     rows = await tell_customers([customer_id], uow)
     await tell_customer_bans({one: rows[one] for one in banned}, uow)
-    references = (await fetch_references(uow.connection, [customer_id])).get(customer_id, [])
-    keys = {"number": number, "business_id": business_id}
-    uow.release(keys_of(keys, tuple(references)))
+    await release_keys(rows, uow)
 
 
 async def restore_contact(contact_id: UUID, uow: UnitOfWork) -> None:
@@ -108,8 +106,8 @@ async def restore_contact(contact_id: UUID, uow: UnitOfWork) -> None:
             uow.connection, parted=[contact_id], merged=(), bans=bans, now=uow.now
         )
     rows = await tell_contacts([contact_id], uow)
-    held = {one: bans_of(rows[one].attributes, settings) for one in banned}
-    await tell_contact_bans(held, uow)
+    attributes = {one: rows[one].attributes for one in banned}
+    await tell_held_bans(attributes, uow, settings=settings)
 
 
 async def _conflict(number: str, business_id: str | None, uow: UnitOfWork) -> RestoreConflict:

@@ -6,7 +6,7 @@ same way, changes nothing and locks nobody.
 
 import asyncio
 import zlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -16,17 +16,18 @@ from uuid import UUID
 from sqlalchemy.engine import Row
 from sqlalchemy.exc import IntegrityError
 
-from services.customers.domain.attribute_values import TICK, value_type_of
+from services.customers.domain.attribute_values import Attribute, value_type_of
 from services.customers.domain.business_ids import normal_business_id
 from services.customers.domain.classification import Held
 from services.customers.domain.events import OperationCompleted
 from services.customers.domain.import_cells import Rules, missing_titles
 from services.customers.domain.import_fields import Column
-from services.customers.domain.import_plan import Plan, Present, plan_rows
+from services.customers.domain.import_plan import Plan, plan_rows
+from services.customers.domain.import_states import Present
 from services.customers.domain.lists import (
+    CHOICES_OF,
     COMPULSORY,
     CONTACT_ATTRIBUTE,
-    CUSTOMER_KIND,
     CUSTOMER_STATUS,
     END_REASON,
     HEADCOUNT_CLASS,
@@ -38,16 +39,18 @@ from services.customers.handlers.apply_import import (
     read_present,
     remember,
 )
+from services.customers.handlers.customer_lists import CUSTOMER_LISTS
 from services.customers.handlers.save_customer import Here
-from services.customers.handlers.save_list_value import SaveListValue, create_value
 from services.customers.persistence import imports, operations
 from services.customers.persistence.customers import KeyTakenMeanwhile
-from services.customers.persistence.lists import default_values
 from services.customers.persistence.register import fetch_settings
 from shared.chassis.errors import Kind, Refusal
 from shared.chassis.ids import new_id
 from shared.chassis.jobs import Job, Step
 from shared.chassis.unit_of_work import UnitOfWork
+from shared.history.store import belong_to
+from shared.lists.save import SaveListValue, create_value
+from shared.lists.store import default_values
 
 CHUNK = 2000
 PLANNING, RUNNING = "planning", "running"
@@ -156,10 +159,10 @@ async def _do(
     settings = await fetch_settings(uow.connection, lock=applies)
     rules = await _rules(found.mapping, columns, uow, here, settings=settings, day=day)
     if applies:
-        await operations.belong_to(uow.connection, job.job_id)
+        await belong_to(uow.connection, job.job_id)
         missing = missing_titles([cells for _, cells in rows], rules)
         for name, title in missing:
-            await create_value(name, SaveListValue(title=title), uow)
+            await create_value(CUSTOMER_LISTS, name, SaveListValue(title=title), uow)
         if missing:
             rules = await _rules(found.mapping, columns, uow, here, settings=settings, day=day)
     else:
@@ -172,7 +175,8 @@ async def _do(
     plan = await asyncio.to_thread(plan_rows, rows, present, rules)
     if applies:
         try:
-            await apply_plan(plan, before, found.source, uow, settings=settings)
+            values = {one.key: one for some in rules.values.values() for one in some}
+            await apply_plan(plan, before, found.source, uow, settings=settings, values=values)
         except IntegrityError as error:
             raise KeyTakenMeanwhile("a key was given to somebody else just now") from error
     else:
@@ -195,7 +199,8 @@ async def _rules(
     day: date,
 ) -> Rules:
     names = {name for column in columns if (name := column.list_name) is not None}
-    names |= {CUSTOMER_STATUS, END_REASON, CUSTOMER_KIND, HEADCOUNT_CLASS, CONTACT_ATTRIBUTE}
+    names |= {CUSTOMER_STATUS, END_REASON, HEADCOUNT_CLASS, CONTACT_ATTRIBUTE, *COMPULSORY}
+    names |= {CHOICES_OF[name] for name in names & CHOICES_OF.keys()}
     rows = await imports.keep_lists(uow.connection, names)
     values: dict[str, list[Held]] = {name: [] for name in names}
     for row in rows:
@@ -220,11 +225,7 @@ async def _rules(
             row.key: {one.casefold() for one in (row.title, *row.titles.values())} for row in rows
         },
         settings=settings,
-        attributes={
-            row.number
-            for row in rows
-            if row.list == CONTACT_ATTRIBUTE and value_type_of(row.facts) == TICK
-        },
+        attributes={name: _attributes(values, name) for name in CHOICES_OF if name in names},
         default_keys=[
             row.key for row in (await default_values(uow.connection, COMPULSORY)).values()
         ],
@@ -238,3 +239,20 @@ async def _rules(
         headcount_class=headcount_class,
         new_id=new_id,
     )
+
+
+def _attributes(values: Mapping[str, Sequence[Held]], name: str) -> dict[int, Attribute]:
+    choices: dict[int | None, set[int]] = defaultdict(set)
+    for one in values[CHOICES_OF[name]]:
+        choices[one.parent].add(one.key)
+    return {
+        one.number: Attribute(
+            one.key,
+            one.number,
+            one.title,
+            value_type_of(one.facts),
+            one.archived,
+            frozenset(choices[one.key]),
+        )
+        for one in values[name]
+    }

@@ -24,20 +24,18 @@ from services.customers.domain.contact_data import (
     checked_phone,
 )
 from services.customers.domain.lists import CATEGORY, CONTACT_ATTRIBUTE, CONTACT_ATTRIBUTE_CHOICE
-from services.customers.handlers.change_bans import (
-    change_attributes,
-    tell_contact_bans,
-)
+from services.customers.handlers.change_bans import change_attributes, tell_held_bans
 from services.customers.handlers.live import Rows, live_customer, locked_contact
 from services.customers.handlers.tell_records import tell_contacts
 from services.customers.persistence import contacts as store
+from services.customers.persistence.attributes import attributes_of, keep_attributes
 from services.customers.persistence.customers import keep_customers
-from services.customers.persistence.lists import attributes_of, find_values, keep_attributes
 from services.customers.persistence.register import fetch_settings
 from services.customers.persistence.rows import places_of
 from shared.chassis.errors import InvalidField
 from shared.chassis.ids import new_id
 from shared.chassis.unit_of_work import UnitOfWork
+from shared.lists.store import find_values
 
 NAMES = Names("attributes", "attribute_choices")
 REMEDIES = {
@@ -110,7 +108,6 @@ async def change_contact(
     after = await _hold(
         contact_id, command, wanted, frozenset(attributes), row.classifications, values, uow
     )
-    held = bans_of(attributes, wanted.settings)
     if after != attributes:
         await change_attributes({contact_id: (attributes, after)}, uow, settings=wanted.settings)
     else:
@@ -118,9 +115,8 @@ async def change_contact(
             # Places alone changed: the contact is another one to its listeners all the same.
             await store.set_attributes(uow.connection, {contact_id: after}, now=uow.now)
         await tell_contacts([contact_id], uow)
-    still = bans_of(after, wanted.settings)
-    if changed and still == held and held != bans_of((), wanted.settings):
-        await tell_contact_bans({contact_id: held}, uow)
+    if changed and bans_of(after, wanted.settings) == bans_of(attributes, wanted.settings):
+        await tell_held_bans({contact_id: after}, uow, settings=wanted.settings)
 
 
 async def _kept(command: SaveContact, uow: UnitOfWork) -> _Wanted:
@@ -187,9 +183,8 @@ async def _hold(
         for row in rows or ():
             if row.archived_at is not None and row.key not in present:
                 raise InvalidField(name, f"{row.title!r} is archived", "Choose a live one.")
-    await store.set_classifications(
-        uow.connection, contact_id, categories | after.choices, after.values, now=uow.now
-    )
+    holding = (categories | after.choices, after.values)
+    await store.set_classifications(uow.connection, {contact_id: holding}, now=uow.now)
     return set(after.attributes)
 
 

@@ -1,6 +1,6 @@
 """Create and change a customer by hand."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -9,6 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
+from sqlalchemy.engine import Row
 from sqlalchemy.exc import IntegrityError
 
 from services.customers.domain.business_ids import checked_business_id
@@ -25,7 +26,7 @@ from services.customers.handlers.classify_customers import (
     naming,
 )
 from services.customers.handlers.live import locked_customer
-from services.customers.handlers.on_document_posted import waiting_key
+from services.customers.handlers.named_customers import waiting_key
 from services.customers.handlers.start_relationships import (
     changed_starts,
     start_relationships,
@@ -33,12 +34,12 @@ from services.customers.handlers.start_relationships import (
 from services.customers.handlers.tell_records import tell_customers
 from services.customers.persistence import customers as store
 from services.customers.persistence.documents import first_documents
-from services.customers.persistence.lists import default_values, find_values
 from services.customers.persistence.register import fetch_settings
 from services.customers.persistence.rows import relationship_of
 from shared.chassis.errors import Kind, Refusal
 from shared.chassis.ids import new_id
 from shared.chassis.unit_of_work import UnitOfWork
+from shared.lists.store import default_values, find_values
 
 
 class CustomerKeyTaken(Refusal):
@@ -205,6 +206,14 @@ def keys_of(row: dict[str, Any], references: tuple[tuple[str, str], ...]) -> lis
     if row["business_id"]:
         keys.append(waiting_key(("business_id", "", row["business_id"])))
     return keys
+
+
+async def release_keys(rows: Mapping[UUID, Row[Any]], uow: UnitOfWork) -> None:
+    """Let go on what waits for these customers under any key or reference that they have now."""
+    references = await store.fetch_references(uow.connection, rows)
+    for customer_id, row in rows.items():
+        keys = {"number": row.number, "business_id": row.business_id}
+        uow.release(keys_of(keys, tuple(references.get(customer_id, ()))))
 
 
 async def _add_references(

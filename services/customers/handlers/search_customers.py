@@ -10,14 +10,15 @@ from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.customers.domain.attribute_values import VALUED
-from services.customers.domain.lists import CUSTOMER_ATTRIBUTE, LISTS, STATUS_GROUP
+from services.customers.domain.lists import CUSTOMER, CUSTOMER_ATTRIBUTE, LISTS, STATUS_GROUP
 from services.customers.domain.search import COUNTED_AT_MOST, CustomerFilter, Sort
 from services.customers.persistence import search as store
+from services.customers.persistence.attributes import attributes_of
 from services.customers.persistence.customers import fetch_references
-from services.customers.persistence.lists import attributes_of, values_of
 from shared.chassis.errors import InvalidField
 from shared.chassis.spreadsheet import MOST_ROWS, TooManyRows, csv_lines, xlsx_stream
 from shared.chassis.unit_of_work import UnitOfWorkFactory
+from shared.lists.store import values_of
 
 CHUNK = 1000
 
@@ -84,7 +85,7 @@ async def export_customers(
     No transaction stays open while the reader reads, so each chunk is as of its own moment.
     """
     check_lists(wanted, ())
-    lists = [one.name for one in LISTS.values() if one.held_by_customers]
+    lists = [one.name for one in LISTS.values() if CUSTOMER in one.held_by]
     async with units.engine.connect() as connection:
         query = await store.prepare(connection, wanted)
         attributes = [
@@ -195,7 +196,7 @@ async def _ndjson(chunks: AsyncIterator[Sequence[Row[Any]]]) -> AsyncIterator[by
 
 def check_lists(wanted: CustomerFilter, facets: Sequence[str]) -> None:
     """Refuse a search by lists that customers are not sorted by."""
-    known = [one.name for one in LISTS.values() if one.held_by_customers]
+    known = [one.name for one in LISTS.values() if CUSTOMER in one.held_by]
     for field_name, names in (
         ("having", wanted.having),
         ("lacking", wanted.lacking),

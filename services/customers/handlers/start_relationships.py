@@ -1,6 +1,6 @@
 """Decide since when relationships last, for the customers whose documents or rule changed."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from uuid import UUID
 
 from services.customers.domain.events import FirstDocumentKnown, RelationshipStarted
@@ -8,7 +8,7 @@ from services.customers.domain.relationship import CountedDocument, Relationship
 from services.customers.domain.settings import StartRule, start_rule
 from services.customers.handlers.tell_records import tell_customers
 from services.customers.persistence.customers import set_relationships
-from services.customers.persistence.documents import first_documents, lock_customers
+from services.customers.persistence.documents import first_documents, lock_customers, next_told
 from services.customers.persistence.rows import relationship_of
 from shared.chassis.unit_of_work import UnitOfWork
 
@@ -40,15 +40,40 @@ async def follow_documents(
     rows = await lock_customers(uow.connection, customer_ids)
     present = {one: relationship_of(row) for one, row in rows.items() if row.deleted_at is None}
     firsts = await first_documents(uow.connection, present)
-    for customer_id, documents in firsts.items():
-        known = firsts_before.get(customer_id, [])
-        uow.record_all(
-            FirstDocumentKnown(customer_id, document)
-            for document in documents
-            if document not in known
-        )
+    before = {one: firsts_before[one] for one in firsts_before if one in present}
+    await tell_first_documents(before, firsts, uow)
     starts = changed_starts(firsts, present, start_rule(settings))
     await start_relationships(starts, present, uow)
+
+
+async def tell_first_documents(
+    before: Mapping[UUID, list[CountedDocument]],
+    after: Mapping[UUID, list[CountedDocument]],
+    uow: UnitOfWork,
+) -> None:
+    """Record which first documents of locked customers are others than before, or are no more."""
+    changed = [
+        (customer_id, document, withdrawn)
+        for customer_id in before.keys() | after.keys()
+        for document, withdrawn in _changed_firsts(
+            before.get(customer_id, []), after.get(customer_id, [])
+        )
+    ]
+    if changed:
+        version = await next_told(uow.connection)
+        uow.record_all(
+            FirstDocumentKnown(customer_id, document, version, withdrawn)
+            for customer_id, document, withdrawn in changed
+        )
+
+
+def _changed_firsts(
+    before: Collection[CountedDocument], after: Collection[CountedDocument]
+) -> Iterator[tuple[CountedDocument, bool]]:
+    """Yield first documents that are new, and those of whose kind there is none any more."""
+    yield from ((one, False) for one in after if one not in before)
+    kinds = {one.kind for one in after}
+    yield from ((one, True) for one in before if one.kind not in kinds)
 
 
 async def start_relationships(

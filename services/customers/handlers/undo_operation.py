@@ -11,24 +11,19 @@ from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
 
-from services.customers.domain.bans import CHANNEL_OF, bans_of
-from services.customers.domain.events import (
-    OperationCompleted,
-    RelationshipEnded,
-    RelationshipStarted,
-)
+from services.customers.domain.bans import CHANNEL_OF
+from services.customers.domain.events import RelationshipEnded, RelationshipStarted
 from services.customers.domain.lists import END_REASON
 from services.customers.domain.undo import TAKEN
-from services.customers.handlers.change_bans import tell_contact_bans, tell_customer_bans
+from services.customers.handlers.change_bans import tell_customer_bans, tell_held_bans
 from services.customers.handlers.change_many import Report
-from services.customers.handlers.save_customer import keys_of
+from services.customers.handlers.complete_operation import complete_operation
+from services.customers.handlers.save_customer import release_keys
 from services.customers.handlers.start_relationships import follow_documents
 from services.customers.handlers.tell_records import tell_contacts, tell_customers
 from services.customers.persistence import operations as store
 from services.customers.persistence import undo
-from services.customers.persistence.customers import fetch_references
 from services.customers.persistence.documents import first_documents
-from services.customers.persistence.lists import find_values
 from services.customers.persistence.merged_bans import (
     hand_on_contact_bans,
     hand_on_customer_bans,
@@ -36,8 +31,11 @@ from services.customers.persistence.merged_bans import (
 from services.customers.persistence.register import fetch_settings
 from services.customers.persistence.rows import relationship_of
 from services.customers.persistence.undo import Given
+from shared.chassis.chunks import chunks
 from shared.chassis.errors import Kind, Refusal
 from shared.chassis.unit_of_work import UnitOfWork
+from shared.history.store import belong_to
+from shared.lists.store import find_values
 
 CHUNK = 2000
 RESTORE_CHOICES: tuple[dict[str, str | None], ...] = ({"number": "new"}, {"business_id": None})
@@ -118,7 +116,7 @@ async def undo_operation(
 ) -> Undone:
     """Revert what nobody has changed since, as an operation of its own; tell of the rest."""
     await check_undo(operation_id, uow, lock=True)
-    await store.belong_to(uow.connection, undo_id)
+    await belong_to(uow.connection, undo_id)
     settings = await fetch_settings(uow.connection, lock=True)
     bans = [number for name in CHANNEL_OF if (number := settings[name]) is not None]
     bans_kept = await undo.plan(uow.connection, operation_id, bans)
@@ -136,16 +134,14 @@ async def undo_operation(
     await _tell_contacts(by_record["contact"], settings, uow)
     report(len(given), len(given))
     live = len(by_record["customer"]) - deleted_customers
-    await store.insert_operation(
-        uow.connection,
+    await complete_operation(
         undo_id,
         {"undo": str(operation_id)},
+        uow,
         customers=live,
         deleted=deleted_customers,
-        now=uow.now,
         undoes=operation_id,
     )
-    uow.record(OperationCompleted(undo_id, live, deleted_customers))
     created = sum("created" in one.fields for one in given)
     count, first = await undo.left(uow.connection, limit=SHOWN)
     return Undone(
@@ -201,15 +197,10 @@ def _with(given: Given | None, record: str, record_id: UUID, fields: Collection[
     return Given(record, record_id, {**dict.fromkeys(fields), **held})
 
 
-def _chunks(ids: Collection[UUID]) -> list[Sequence[UUID]]:
-    every = sorted(ids)
-    return [every[begin : begin + CHUNK] for begin in range(0, len(every), CHUNK)]
-
-
 async def _tell_customers(given: Mapping[UUID, Given], uow: UnitOfWork, report: Report) -> int:
     """Tell how these customers stand and what follows from it; return how many are deleted."""
     deleted = 0
-    for place, ids in enumerate(_chunks(given)):
+    for place, ids in enumerate(chunks(sorted(given), CHUNK)):
         report(place * CHUNK, len(given))
         await uow.flush()
         rows = await tell_customers(ids, uow)
@@ -219,11 +210,7 @@ async def _tell_customers(given: Mapping[UUID, Given], uow: UnitOfWork, report: 
             await tell_customer_bans({one: rows[one] for one in banned}, uow)
         await _tell_relationships({one: rows[one] for one in ids}, given, uow)
         keyed = [one for one in ids if _has_keys_back(given[one].fields)]
-        references = await fetch_references(uow.connection, keyed)
-        for one in keyed:
-            row = rows[one]
-            keys = {"number": row.number, "business_id": row.business_id}
-            uow.release(keys_of(keys, tuple(references.get(one, ()))))
+        await release_keys({one: rows[one] for one in keyed}, uow)
     return deleted
 
 
@@ -259,13 +246,10 @@ async def _tell_relationships(
 async def _tell_contacts(
     given: Mapping[UUID, Given], settings: Mapping[str, int | None], uow: UnitOfWork
 ) -> None:
-    for ids in _chunks(given):
+    for ids in chunks(sorted(given), CHUNK):
         await uow.flush()
         rows = await tell_contacts(ids, uow)
-        bans = {
-            one: held
-            for one in ids
-            if given[one].fields.keys() & _CONTACT_BANS
-            and (held := bans_of(rows[one].attributes, settings)) != bans_of((), settings)
+        attributes = {
+            one: rows[one].attributes for one in ids if given[one].fields.keys() & _CONTACT_BANS
         }
-        await tell_contact_bans(bans, uow)
+        await tell_held_bans(attributes, uow, settings=settings)

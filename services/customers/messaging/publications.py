@@ -7,6 +7,7 @@ from shared.chassis.messages import Publication
 from shared.contracts import customers as told
 from shared.contracts.erp import PostalAddress
 from shared.contracts.wiring import publication
+from shared.lists import events as list_events
 
 SOURCE = "/suhde/customers"
 NOWHERE = contact_data.PostalAddress()
@@ -59,6 +60,7 @@ def _(event: events.CustomerSaved) -> Publication:
             classifications=dict(event.classifications),
             attribute_values=dict(event.attribute_values),
             address=None if event.address == NOWHERE else _address(event.address),
+            saved_at=event.saved_at,
         ),
         subject=f"customer/{event.customer_id}",
     )
@@ -92,7 +94,7 @@ def _(event: events.ContactSaved) -> Publication:
 
 
 @translate.register
-def _(event: events.ListValueSaved) -> Publication:
+def _(event: list_events.ListValueSaved) -> Publication:
     return publication(
         told.ClassificationSaved(
             list_name=event.list_name,
@@ -117,7 +119,7 @@ def _(event: events.ListValueSaved) -> Publication:
 
 
 @translate.register
-def _(event: events.ListValueRemoved) -> Publication:
+def _(event: list_events.ListValueRemoved) -> Publication:
     return publication(
         told.ClassificationSaved(
             list_name=event.list_name,
@@ -158,7 +160,10 @@ def _(event: events.OperationCompleted) -> Publication:
 def _(event: events.CustomerDeleted) -> Publication:
     return publication(
         told.CustomerDeleted(
-            customer_id=event.customer_id, version=event.version, merged_into=event.merged_into
+            customer_id=event.customer_id,
+            version=event.version,
+            merged_into=event.merged_into,
+            deleted_at=event.deleted_at,
         ),
         subject=f"customer/{event.customer_id}",
     )
@@ -220,10 +225,12 @@ def _(event: events.FirstDocumentKnown) -> Publication:
     return publication(
         model.model_construct(
             customer_id=event.customer_id,
+            version=event.version,
             document_source=document.source,
             document_id=document.document_id,
             document_date=document.document_date,
             recorded_at=document.recorded_at,
+            withdrawn=event.withdrawn,
         ),
         subject=f"customer/{event.customer_id}",
     )

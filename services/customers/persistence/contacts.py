@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.customers.domain.attribute_values import Value
 from services.customers.domain.contact_data import Place, PostalAddress
 from services.customers.persistence.documents import MergedMeanwhile
-from services.customers.persistence.lists import classified
+from shared.lists.holders import classified
 
 FIELDS = (
     "first_name",
@@ -44,16 +44,28 @@ _WITH_CUSTOMERS = f"""
 async def insert_contacts(
     connection: AsyncConnection, rows: Sequence[Mapping[str, Any]], *, now: datetime
 ) -> None:
-    """Insert new contacts without attributes."""
+    """Insert new contacts, with attributes, keys and attribute_values as far as given."""
     await connection.execute(
         text(
             f"""
-            INSERT INTO contact (contact_id, version, {", ".join(FIELDS)}, created_at, updated_at)
-            SELECT contact_id, 1, {", ".join(FIELDS)}, :now, :now
-            FROM unnest(CAST(:ids AS uuid[]), {_arrays()}) AS new (contact_id, {", ".join(FIELDS)})
+            INSERT INTO contact (contact_id, version, attributes, classifications, attribute_values,
+                                 {", ".join(FIELDS)}, created_at, updated_at)
+            SELECT contact_id, 1, CAST(string_to_array(numbers, ',') AS int[]),
+                   CAST(string_to_array(keys, ',') AS int[]), CAST(attribute_values AS jsonb),
+                   {", ".join(FIELDS)}, :now, :now
+            FROM unnest(CAST(:ids AS uuid[]), CAST(:numbers AS text[]), CAST(:keys AS text[]),
+                        CAST(:values AS text[]), {_arrays()})
+                 AS new (contact_id, numbers, keys, attribute_values, {", ".join(FIELDS)})
             """
         ),
-        {"ids": [row["contact_id"] for row in rows], "now": now, **_columns(rows)},
+        {
+            "ids": [row["contact_id"] for row in rows],
+            "numbers": [_written(row.get("attributes", ())) for row in rows],
+            "keys": [_written(row.get("keys", ())) for row in rows],
+            "values": [json.dumps(row.get("attribute_values", {})) for row in rows],
+            "now": now,
+            **_columns(rows),
+        },
     )
 
 
@@ -76,6 +88,10 @@ async def update_contacts(
         {"ids": [row["contact_id"] for row in rows], "now": now, **_columns(rows)},
     )
     return set(result.scalars())
+
+
+def _written(numbers: Collection[int]) -> str:
+    return ",".join(map(str, sorted(numbers)))
 
 
 def _arrays() -> str:
@@ -208,7 +224,7 @@ async def set_attributes(
         ),
         {
             "ids": list(attributes),
-            "numbers": [",".join(map(str, sorted(numbers))) for numbers in attributes.values()],
+            "numbers": [_written(numbers) for numbers in attributes.values()],
             "now": now,
         },
     )
@@ -216,26 +232,34 @@ async def set_attributes(
 
 async def set_classifications(
     connection: AsyncConnection,
-    contact_id: UUID,
-    keys: Collection[int],
-    values: Mapping[int, Value],
+    changes: Mapping[UUID, tuple[Collection[int], Mapping[int, Value]]],
     *,
     now: datetime,
-) -> None:
-    """Replace the keys of list values and the values of attributes, if any of them differ."""
-    await connection.execute(
+) -> set[UUID]:
+    """Replace the keys of list values and the values of attributes; return whose are others now."""
+    result = await connection.execute(
         text(
             """
-            UPDATE contact SET classifications = CAST(:keys AS int[]),
-                               attribute_values = CAST(:values AS jsonb),
+            UPDATE contact SET classifications = new.keys, attribute_values = new.attribute_values,
                                version = version + 1, updated_at = :now
-            WHERE contact_id = :id
-              AND (classifications IS DISTINCT FROM CAST(:keys AS int[])
-                   OR attribute_values <> CAST(:values AS jsonb))
+            FROM (SELECT id, CAST(string_to_array(keys, ',') AS int[]) AS keys,
+                         CAST(attribute_values AS jsonb) AS attribute_values
+                  FROM unnest(CAST(:ids AS uuid[]), CAST(:keys AS text[]), CAST(:values AS text[]))
+                       AS given (id, keys, attribute_values)) AS new
+            WHERE contact.contact_id = new.id
+              AND (contact.classifications IS DISTINCT FROM new.keys
+                   OR contact.attribute_values <> new.attribute_values)
+            RETURNING contact.contact_id
             """
         ),
-        {"id": contact_id, "keys": sorted(keys), "values": json.dumps(values), "now": now},
+        {
+            "ids": list(changes),
+            "keys": [_written(keys) for keys, _ in changes.values()],
+            "values": [json.dumps(values) for _, values in changes.values()],
+            "now": now,
+        },
     )
+    return set(result.scalars())
 
 
 async def with_any_attribute(

@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.customers.domain.attribute_values import Value
 from services.customers.domain.lists import COMPULSORY, CUSTOMER_STATUS
 from services.customers.domain.relationship import Relationship
-from services.customers.persistence.lists import classified, default_values
+from shared.lists.holders import classified
+from shared.lists.store import default_values
 
 COLUMNS = f"""customer_id, version, number, name, business_id, email, phone, headcount,
               classifications, {classified("customer")},
@@ -94,7 +95,7 @@ async def next_numbers(
 async def insert_customers(
     connection: AsyncConnection, rows: Sequence[Mapping[str, Any]], *, now: datetime
 ) -> None:
-    """Insert new customers: customer_id, number and the fields.
+    """Insert new customers: customer_id, number, the fields; ended_on, attribute_values if given.
 
     Each holds the keys that are given, else the default of every compulsory list; a number or
     business id that a live customer has raises.
@@ -109,6 +110,8 @@ async def insert_customers(
                 None if row.get("keys") is None else ",".join(map(str, sorted(row["keys"])))
                 for row in rows
             ],
+            "ended": [row.get("ended_on") for row in rows],
+            "values": [json.dumps(row.get("attribute_values", {})) for row in rows],
             "defaults": sorted(row.key for row in defaults.values()),
             "now": now,
         },
@@ -276,12 +279,13 @@ _NAMES = ", ".join(FIELDS)
 _ARRAYS = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in FIELDS.items())
 _INSERT = text(
     f"""
-    INSERT INTO customer (customer_id, number, version, {_NAMES}, classifications, created_at,
-                          updated_at)
-    SELECT customer_id, number, 1, {_NAMES},
+    INSERT INTO customer (customer_id, number, version, {_NAMES}, ended_on, attribute_values,
+                          classifications, created_at, updated_at)
+    SELECT customer_id, number, 1, {_NAMES}, ended_on, CAST(attribute_values AS jsonb),
            coalesce(CAST(string_to_array(keys, ',') AS int[]), CAST(:defaults AS int[])), :now, :now
     FROM unnest(CAST(:customer_id AS uuid[]), CAST(:numbers AS text[]), CAST(:keys AS text[]),
-                {_ARRAYS}) AS new (customer_id, number, keys, {_NAMES})
+                CAST(:ended AS date[]), CAST(:values AS text[]), {_ARRAYS})
+         AS new (customer_id, number, keys, ended_on, attribute_values, {_NAMES})
     """
 )
 _UPDATE = text(

@@ -152,6 +152,15 @@ async def first_documents(
     return found
 
 
+async def next_told(connection: AsyncConnection) -> int:
+    """Return a number higher than those taken before: under one lock, the newest word."""
+    # Any sequence would do; that of the outbox is at hand where something is told.
+    result = await connection.execute(
+        text("SELECT nextval(pg_get_serial_sequence('outbox', 'seq'))")
+    )
+    return int(result.scalar_one())
+
+
 def _live(key: str) -> str:
     return f"(SELECT customer_id FROM customer WHERE {key} = wanted.value AND deleted_at IS NULL)"
 

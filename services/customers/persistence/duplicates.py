@@ -13,9 +13,9 @@ from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.customers.domain.duplicates import Reason, Rule
+from services.customers.persistence.tables import ID_OF
 
 SHOWN = 20
-_KEYS = {"customer": "customer_id", "contact": "contact_id"}
 _NAMES = {
     "customer": "number, name, business_id, email, phone",
     "contact": "first_name, last_name, email, mobile",
@@ -62,11 +62,11 @@ async def holders(
         text(
             f"""
             SELECT id, {_NAMES[record]}, version, deleted, key, agreeing FROM (
-                SELECT {_KEYS[record]} AS id, {_NAMES[record]}, version,
+                SELECT {ID_OF[record]} AS id, {_NAMES[record]}, version,
                        deleted_at IS NOT NULL AS deleted, ARRAY[{columns}] AS key,
                        count(*) OVER (PARTITION BY {columns}) AS agreeing,
                        row_number() OVER (PARTITION BY {columns}
-                                          ORDER BY deleted_at IS NOT NULL, {_KEYS[record]}) AS place
+                                          ORDER BY deleted_at IS NOT NULL, {ID_OF[record]}) AS place
                 FROM {record} JOIN unnest({arrays}) AS wanted ({columns}) USING ({columns})
                 WHERE {_candidates(rule)}) AS holder
             WHERE place <= :shown ORDER BY key, place
@@ -89,7 +89,7 @@ async def keys_of(
     """Return by what a record would be found, by the names of the columns; None if unknown."""
     columns = ", ".join({column for rule in rules for column in rule.columns})
     result = await connection.execute(
-        text(f"SELECT {columns} FROM {record} WHERE {_KEYS[record]} = :id"), {"id": record_id}
+        text(f"SELECT {columns} FROM {record} WHERE {ID_OF[record]} = :id"), {"id": record_id}
     )
     return result.one_or_none()
 

@@ -52,14 +52,20 @@ async def insert_import(
 async def copy_rows(
     connection: AsyncConnection, import_id: UUID, rows: Sequence[tuple[int, list[str]]]
 ) -> None:
-    """Append rows of a file, by COPY."""
+    """Append rows of a file."""
+    records = [(import_id, line, cells) for line, cells in rows]
+    await _copy(connection, "import_row", ["import_id", "line", "cells"], records)
+
+
+async def _copy(
+    connection: AsyncConnection,
+    table: str,
+    columns: Sequence[str],
+    records: Sequence[tuple[Any, ...]],
+) -> None:
     raw = await connection.get_raw_connection()
     assert raw.driver_connection is not None
-    await raw.driver_connection.copy_records_to_table(
-        "import_row",
-        records=[(import_id, line, cells) for line, cells in rows],
-        columns=["import_id", "line", "cells"],
-    )
+    await raw.driver_connection.copy_records_to_table(table, records=records, columns=columns)
 
 
 async def set_rows(connection: AsyncConnection, import_id: UUID, rows: int) -> None:
@@ -169,25 +175,16 @@ async def insert_fates(
     connection: AsyncConnection, import_id: UUID, fates: Sequence[RowFate]
 ) -> None:
     """Keep what has become of rows."""
-    await connection.execute(
-        text(
-            """
-            INSERT INTO import_fate (import_id, line, fate, changes, problems, customer_id,
-                                     contact_id)
-            SELECT :id, line, fate, CAST(changes AS jsonb), CAST(problems AS jsonb), customer_id,
-                   contact_id
-            FROM unnest(CAST(:lines AS int[]), CAST(:fates AS text[]), CAST(:changes AS text[]),
-                        CAST(:problems AS text[]), CAST(:customers AS uuid[]),
-                        CAST(:contacts AS uuid[]))
-                 AS new (line, fate, changes, problems, customer_id, contact_id)
-            """
-        ),
-        {
-            "id": import_id,
-            "lines": [one.line for one in fates],
-            "fates": [one.fate for one in fates],
-            "changes": [to_json(one.changes).decode() for one in fates],
-            "problems": [
+    await _copy(
+        connection,
+        "import_fate",
+        ["import_id", "line", "fate", "changes", "problems", "customer_id", "contact_id"],
+        [
+            (
+                import_id,
+                one.line,
+                one.fate,
+                to_json(one.changes).decode(),
                 to_json(
                     [
                         {
@@ -197,12 +194,12 @@ async def insert_fates(
                         }
                         for problem in one.problems
                     ]
-                ).decode()
-                for one in fates
-            ],
-            "customers": [one.customer_id for one in fates],
-            "contacts": [one.contact_id for one in fates],
-        },
+                ).decode(),
+                one.customer_id,
+                one.contact_id,
+            )
+            for one in fates
+        ],
     )
 
 
@@ -339,10 +336,12 @@ async def contacts_as_they_are(
         text(
             f"""
             SELECT value AS ref, contact_id, first_name, last_name, email, mobile, phone, street,
-                   postal_code, city, country, language, attributes, deleted_at, places
+                   postal_code, city, country, language, attributes, classifications,
+                   attribute_values, deleted_at, places
             FROM {_EACH_REF} (
                 SELECT contact_id, first_name, last_name, email, mobile, phone, street,
-                       postal_code, city, country, language, attributes, deleted_at,
+                       postal_code, city, country, language, attributes, classifications,
+                       attribute_values, deleted_at,
                        (SELECT jsonb_object_agg(place.customer_id, place.role)
                         FROM contact_customer AS place
                         WHERE place.contact_id = contact.contact_id) AS places

@@ -11,9 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.customers.persistence.tables import ID_OF
 from services.customers.persistence.undo_sql import columns_set
-
-KEYS = {"customer": "customer_id", "contact": "contact_id"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +24,6 @@ class Movable:
     references: int
 
 
-async def hold_values(connection: AsyncConnection) -> None:
-    """Keep all values of lists from deletion, before any record is locked."""
-    await connection.execute(text("SELECT key FROM list_value ORDER BY key FOR KEY SHARE"))
-
-
 async def lock_records(
     connection: AsyncConnection, record: str, ids: Collection[UUID]
 ) -> dict[UUID, Row[Any]]:
@@ -38,7 +32,7 @@ async def lock_records(
 
     `held` has all their columns.
     """
-    key = KEYS[record]
+    key = ID_OF[record]
     result = await connection.execute(
         text(
             f"""
@@ -106,7 +100,7 @@ async def change_record(
     now: datetime,
 ) -> None:
     """Give a record these columns, named and written as in JSON."""
-    key = KEYS[record]
+    key = ID_OF[record]
     await connection.execute(
         text(
             f"""
@@ -135,7 +129,7 @@ async def set_merged(
             f"""
             UPDATE {record} SET merged_into = :into, deleted_at = coalesce(deleted_at, :now),
                                 version = version + 1, updated_at = :now
-            WHERE {KEYS[record]} = ANY(CAST(:ids AS uuid[]))
+            WHERE {ID_OF[record]} = ANY(CAST(:ids AS uuid[]))
             """
         ),
         {"ids": list(record_ids), "into": into, "now": now},
@@ -148,8 +142,8 @@ async def move_references(
     """Let what an ERP calls the merged records mean the survivor."""
     await connection.execute(
         text(
-            f"UPDATE {record}_reference SET {KEYS[record]} = :into "
-            f"WHERE {KEYS[record]} = ANY(CAST(:ids AS uuid[]))"
+            f"UPDATE {record}_reference SET {ID_OF[record]} = :into "
+            f"WHERE {ID_OF[record]} = ANY(CAST(:ids AS uuid[]))"
         ),
         {"ids": list(losers), "into": into},
     )

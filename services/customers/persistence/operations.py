@@ -15,13 +15,6 @@ _COLUMNS = """operation_id, at, request, customers, deleted, undoes,
                WHERE undo.undoes = operation.operation_id) AS undone_by"""
 
 
-async def belong_to(connection: AsyncConnection, operation_id: UUID) -> None:
-    """Let what this transaction changes be remembered as part of an operation."""
-    await connection.execute(
-        text("SELECT set_config('suhde.operation', :id, true)"), {"id": str(operation_id)}
-    )
-
-
 async def insert_operation(
     connection: AsyncConnection,
     operation_id: UUID,

@@ -1,5 +1,6 @@
 """From rows to what the domain says."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy.engine import Row
@@ -11,7 +12,6 @@ from services.customers.domain.events import (
     ContactSaved,
     CustomerDeleted,
     CustomerSaved,
-    ListValueSaved,
 )
 from services.customers.domain.relationship import Relationship
 
@@ -37,7 +37,9 @@ def customer_bans(row: Row[Any]) -> Bans:
 def customer_told(row: Row[Any]) -> CustomerSaved | CustomerDeleted:
     """Return what the public is to know of a customer: its whole state, or that it is deleted."""
     if row.deleted_at is not None:
-        return CustomerDeleted(row.customer_id, row.version, row.merged_into)
+        return CustomerDeleted(
+            row.customer_id, row.version, row.merged_into, deleted_at=row.deleted_at
+        )
     return CustomerSaved(
         customer_id=row.customer_id,
         version=row.version,
@@ -53,6 +55,27 @@ def customer_told(row: Row[Any]) -> CustomerSaved | CustomerDeleted:
         classifications=row.classified or {},
         attribute_values=row.attribute_values,
         address=PostalAddress(row.street, row.postal_code, row.city, row.country),
+        saved_at=row.updated_at,
+    )
+
+
+def customer_given(row: Mapping[str, Any]) -> CustomerSaved:
+    """Return what the public is to know of a customer that was inserted as this row gives it."""
+    return CustomerSaved(
+        customer_id=row["customer_id"],
+        version=1,
+        number=row["number"],
+        name=row["name"],
+        business_id=row["business_id"],
+        email=row["email"],
+        relationship=None,
+        bans=Bans(),
+        phone=row["phone"],
+        headcount=row["headcount"],
+        ended_on=row["ended_on"],
+        classifications=row["classified"],
+        attribute_values={str(number): one for number, one in row["attribute_values"].items()},
+        address=PostalAddress(row["street"], row["postal_code"], row["city"], row["country"]),
     )
 
 
@@ -83,18 +106,22 @@ def contact_told(row: Row[Any]) -> ContactSaved | ContactDeleted:
     )
 
 
-def value_saved(row: Row[Any]) -> ListValueSaved:
-    """Return a list value's whole state as the fact that it was saved."""
-    return ListValueSaved(
-        list_name=row.list,
-        value_id=row.value_id,
-        version=row.version,
-        number=row.number,
-        title=row.title,
-        titles=row.titles,
-        order=row.position,
-        archived=row.archived_at is not None,
-        parent=row.parent_number,
-        members=tuple(row.member_numbers),
-        facts=row.facts,
+def contact_given(row: Mapping[str, Any]) -> ContactSaved:
+    """Return what the public is to know of a contact that was inserted as this row gives it."""
+    return ContactSaved(
+        contact_id=row["contact_id"],
+        version=1,
+        first_name=row["first_name"],
+        last_name=row["last_name"],
+        email=row["email"],
+        mobile=row["mobile"],
+        phone=row["phone"],
+        address=PostalAddress(row["street"], row["postal_code"], row["city"], row["country"]),
+        language=row["language"],
+        customers=tuple(sorted(row["places"], key=lambda place: place.customer_id)),
+        attributes=tuple(sorted(row["attributes"])),
+        classifications=row.get("classified", {}),
+        attribute_values={
+            str(number): one for number, one in row.get("attribute_values", {}).items()
+        },
     )

@@ -1,8 +1,8 @@
 """The search for customers: one statement per question, its cost bounded by the page.
 
-A fragment is first looked up by trigrams, up to a bound. Where it hits few, these are sorted; where
-it hits many, the sort order is walked instead, since hits are then found soon, and counts are taken
-among the first hits. Either way the rows are right to the last.
+Where a fragment hits few, these are sorted; where it hits many, the sort order is walked instead,
+since hits are then found soon, and counts are taken among the first hits. Either way the rows are
+right to the last.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -17,20 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.customers.domain.lists import CUSTOMER_STATUS, LISTS, STATUS_GROUP
 from services.customers.domain.search import COUNTED_AT_MOST, CustomerFilter, Ended, Sort
 from services.customers.persistence.customers import COLUMNS
-from services.customers.persistence.search_lookups import (
-    FEW_HITS,
-    LAST_CHARACTER,
-    Conditions,
-    add_lookups,
-    escaped,
-)
+from services.customers.persistence.search_fragments import NAME, NUMBER, PARTS, add_fragment
+from services.customers.persistence.search_lookups import FEW_HITS, Conditions, add_lookups
 
-# Below this many characters there is no trigram: names and numbers are then searched by beginning.
-SHORTEST_FRAGMENT = 3
-# Among so many hits of a common fragment are matches counted.
-SAMPLE = 1000
-# By code point, on every server alike: what begins alike lies together.
-NAME, NUMBER = 'lower(name) COLLATE "C"', 'lower(number) COLLATE "C"'
 FAR_FUTURE = "CAST('9999-12-31' AS date)"
 
 _KEYS = {
@@ -49,20 +38,21 @@ class Query:
     values: Mapping[str, Any]
     # Holds for the ended customers that the filter hides; None where it hides none.
     hidden: str | None = None
-    # A condition that is too dear to count by, and what stands for it then: the first hits only.
-    sample: tuple[str, str] | None = None
+    # What finds the many hits of a common fragment, too dear to count by, and what stands for it
+    # then: the first hits only.
+    common: str | None = None
+    sample: str = ""
     # Whether no more than some thousands can match, or are counted: they need no further bound.
     is_bounded: bool = False
 
     @property
     def is_countable(self) -> bool:
         """Tell whether counts are of all matches, not only of those among the first hits."""
-        return self.sample is None
+        return self.common is None
 
     def counted(self, conditions: Collection[str]) -> str:
         """Return conditions as they are counted by."""
-        exact, sample = self.sample or ("", "")
-        return " AND ".join(sample if one == exact else one for one in conditions)
+        return " AND ".join(self.sample if one == self.common else one for one in conditions)
 
 
 async def prepare(
@@ -89,12 +79,16 @@ async def prepare(
     await add_lookups(connection, building, wanted)
     await _add_documents(connection, building, wanted)
     if wanted.fragment:
-        await _add_fragment(connection, building, wanted.fragment, deleted=deleted)
+        await add_fragment(connection, building, wanted.fragment, deleted=deleted)
     restricts = CUSTOMER_STATUS in wanted.having or STATUS_GROUP in wanted.having
     ended = wanted.shows_ended(restricts_status=restricts)
     conditions = tuple(building.conditions)
     query = Query(
-        conditions, building.values, sample=building.sample, is_bounded="hits" in building.values
+        conditions,
+        building.values,
+        common=building.common,
+        sample=building.sample,
+        is_bounded="hits" in building.values,
     )
     if ended is Ended.SHOW:
         return query
@@ -117,24 +111,45 @@ async def find_customers(
     """Return one page in the order asked for; `after` is the sort key and id of the last row."""
     key, kind = _KEYS[sort.column]
     direction, beyond = ("DESC", "<") if sort.down else ("ASC", ">")
-    conditions = list(query.conditions)
+    order = f"ORDER BY sort_key {direction}, customer_id {direction}"
     values = {**query.values, "limit": limit}
+    behind = "TRUE"
     if after is not None:
-        conditions.append(
+        behind = (
             f"({key}, customer_id) {beyond} (CAST(:after_key AS {kind}), CAST(:after_id AS uuid))"
         )
         values |= {"after_key": after[0], "after_id": after[1]}
+    found = " UNION ALL ".join(
+        f"(SELECT customer_id, {key} AS sort_key FROM customer WHERE {where} AND {behind} "
+        f"{order} LIMIT :limit)"
+        for where in _ways(query, sort)
+    )
     result = await connection.execute(
         text(
             f"""
-            SELECT {COLUMNS}, {key} AS sort_key FROM customer
-            WHERE {" AND ".join(conditions)}
-            ORDER BY {key} {direction}, customer_id {direction} LIMIT :limit
+            WITH page AS MATERIALIZED (
+                SELECT customer_id, sort_key FROM ({found}) AS found {order} LIMIT :limit)
+            SELECT {COLUMNS}, sort_key FROM page JOIN customer USING (customer_id) {order}
             """
         ),
         values,
     )
     return result.all()
+
+
+def _ways(query: Query, sort: Sort) -> Sequence[str]:
+    """Return the conditions by which a page is found, one for each index that is walked.
+
+    Where many are hit, these are met in the index, and only then looked at in the table.
+    """
+    if query.common is None:
+        return [" AND ".join(query.conditions)]
+    others = " AND ".join(one for one in query.conditions if one != query.common)
+    met = (
+        f"deleted_at IS NULL AND {query.common} "
+        f"AND customer_id IN (SELECT customer_id FROM customer WHERE {others})"
+    )
+    return [f"{part} AND {met}" for part in PARTS] if sort.column == "name" else [met]
 
 
 async def find_ids(connection: AsyncConnection, query: Query, *, limit: int) -> list[UUID]:
@@ -361,47 +376,6 @@ async def _add_documents(
         await add_more_than(documents.at_most, negated=True)
 
 
-async def _add_fragment(
-    connection: AsyncConnection, building: Conditions, fragment: str, *, deleted: bool
-) -> None:
-    # The database folds fragments as it folds names, which is not in all scripts as Python does.
-    folded = (await connection.execute(text("SELECT lower(:f)"), {"f": fragment})).scalar_one()
-    values = {
-        "beginning": folded,
-        "last": f"{folded}{LAST_CHARACTER}",
-        "pattern": f"%{escaped(folded)}%",
-    }
-    is_short = len(fragment) < SHORTEST_FRAGMENT
-    if deleted:
-        # They are few, and have an index; the indexes of fragments find live ones.
-        either = f"({_NAME_BEGINS} OR {_NUMBER_BEGINS})"
-        building.add(either if is_short else _IS_HIT, **values)
-        return
-    statement = _BEGIN_WITH if is_short else _HITS
-    first, second, hits = (
-        await connection.execute(text(statement), {**values, "limit": FEW_HITS + 1})
-    ).one()
-    found = f"customer_id IN ({_HIT_IDS})"
-    if max(first, second) <= FEW_HITS:
-        building.add(found, hits=hits)
-        return
-    condition = _beginning(first, second) if is_short else _hit(second, found)
-    building.sample = condition, f"customer_id IN ({_HIT_IDS} LIMIT {SAMPLE})"
-    building.add(condition, **values, hits=hits)
-
-
-def _beginning(names: int, numbers: int) -> str:
-    """Return what finds beginnings: one range where only names or only numbers begin so."""
-    if not numbers:
-        return _NAME_BEGINS
-    return _NUMBER_BEGINS if not names else f"({_NAME_BEGINS} OR {_NUMBER_BEGINS})"
-
-
-def _hit(contacts: int, found: str) -> str:
-    """Return what finds hits; no contact need be looked at where all their hits are at hand."""
-    return f"({_TEXT_IS_HIT} OR {found})" if contacts <= FEW_HITS else _IS_HIT
-
-
 _RESOLVE = text(
     """
     WITH RECURSIVE named (label, key, list) AS (
@@ -423,37 +397,3 @@ _RESOLVE = text(
     WHERE named.list = 'status_group'
     """
 )
-_HIT_IDS = "SELECT unnest(CAST(CAST(:hits AS text) AS uuid[]))"
-# Hits come and go as one text: thousands of ids would cost more to read than to find.
-_HITS = """
-    WITH of_customers AS MATERIALIZED (
-        SELECT customer_id FROM customer
-        WHERE deleted_at IS NULL AND search_text LIKE :pattern LIMIT :limit),
-    of_contacts AS MATERIALIZED (
-        SELECT place.customer_id FROM contact JOIN contact_customer AS place USING (contact_id)
-        WHERE contact.deleted_at IS NULL AND contact.search_text LIKE :pattern LIMIT :limit)
-    SELECT (SELECT count(*) FROM of_customers), (SELECT count(*) FROM of_contacts),
-           CAST(ARRAY(SELECT customer_id FROM of_customers
-                      UNION SELECT customer_id FROM of_contacts) AS text)
-"""
-_TEXT_IS_HIT = "search_text LIKE :pattern"
-_IS_HIT = f"""
-    ({_TEXT_IS_HIT} OR EXISTS (
-        SELECT FROM contact_customer AS place JOIN contact USING (contact_id)
-        WHERE place.customer_id = customer.customer_id
-          AND contact.deleted_at IS NULL AND contact.search_text LIKE :pattern))
-"""
-# Ranges, not LIKE: an index serves them whatever the plan was made for.
-_NAME_BEGINS = f"({NAME} >= :beginning AND {NAME} <= :last)"
-_NUMBER_BEGINS = f"({NUMBER} >= :beginning AND {NUMBER} <= :last)"
-_BEGIN_WITH = f"""
-    WITH of_names AS MATERIALIZED (
-        SELECT customer_id FROM customer
-        WHERE deleted_at IS NULL AND {_NAME_BEGINS} LIMIT :limit),
-    of_numbers AS MATERIALIZED (
-        SELECT customer_id FROM customer
-        WHERE deleted_at IS NULL AND {_NUMBER_BEGINS} LIMIT :limit)
-    SELECT (SELECT count(*) FROM of_names), (SELECT count(*) FROM of_numbers),
-           CAST(ARRAY(SELECT customer_id FROM of_names
-                      UNION SELECT customer_id FROM of_numbers) AS text)
-"""

@@ -21,7 +21,7 @@ from services.customers.domain.search import (
     ValueFilter,
     checked_comparisons,
 )
-from services.customers.persistence.lists import attributes_of
+from services.customers.persistence.attributes import attributes_of
 
 FEW_HITS = 4000
 LAST_CHARACTER = "\U0010ffff"
@@ -33,8 +33,9 @@ class Conditions:
 
     conditions: list[str] = field(default_factory=lambda: ["deleted_at IS NULL"])
     values: dict[str, Any] = field(default_factory=dict)
-    # A condition that is too dear to count by, and what stands for it then.
-    sample: tuple[str, str] | None = None
+    # What finds the many hits of a common fragment, and what stands for it in counts.
+    common: str | None = None
+    sample: str = ""
 
     def add(self, condition: str, **values: Any) -> None:
         """Add a condition that must hold as well."""

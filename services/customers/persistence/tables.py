@@ -18,13 +18,16 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
-    UniqueConstraint,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 from shared.chassis.tables import NAMING, add_chassis_tables, add_jobs_table, moment
+from shared.history.tables import add_history_table
+from shared.lists.tables import add_list_tables
 
+# The records that are merged, undone and found twice, with their primary keys.
+ID_OF = {"customer": "customer_id", "contact": "contact_id"}
 LIVE = text("deleted_at IS NULL")
 DELETED = text("deleted_at IS NOT NULL")
 MERGED = text("merged_into IS NOT NULL")
@@ -32,15 +35,19 @@ MERGED = text("merged_into IS NOT NULL")
 # Indexes with an operator class or a collation, which the declaration of a table cannot name and
 # compare; those of trigrams are missing where the server has no pg_trgm.
 ACCELERATORS = (
-    "ix_customer_search_text",
-    "ix_contact_search_text",
+    "ix_customer_fragments",
+    "ix_contact_customer_fragments",
     "ix_customer_name_order",
+    "ix_customer_name_walk",
+    "ix_customer_name_walk_long",
     "ix_customer_number_order",
     "ix_customer_postal_code_beginning",
 )
 metadata = MetaData(naming_convention=NAMING, info={"accelerators": ACCELERATORS})
 add_chassis_tables(metadata)
 add_jobs_table(metadata)
+add_list_tables(metadata)
+add_history_table(metadata)
 
 # Gaps are allowed (LS-A9): a gapless series would make one row hot. Each prefix of a customer kind
 # has a sequence of its own beside this one; `open_number_series` creates it with the kind.
@@ -217,87 +224,8 @@ Table(
     Column("customer_id", ForeignKey("customer.customer_id"), primary_key=True, index=True),
     Column("role", Text),
     Column("position", Integer, nullable=False, server_default=text("0")),
-)
-# Every list there is, one row per list that has ever had a value: whoever edits a list holds it.
-Table(
-    "list_series",
-    metadata,
-    Column("list", Text, primary_key=True),
-    # Numbers are never given twice, or a setting would come to mean another attribute.
-    Column("last_number", Integer, nullable=False),
-    Column("version", BigInteger, nullable=False, server_default=text("1")),
-    # Whether it shows as a tab of its own (TS-02).
-    Column("own_tab", Boolean, nullable=False, server_default=text("false")),
-)
-Table(
-    "list_value",
-    metadata,
-    Column("value_id", UUID(as_uuid=True), primary_key=True),
-    # What customers and contacts hold.
-    Column("key", Integer, Identity(always=True), nullable=False, unique=True),
-    Column("list", Text, nullable=False),
-    Column("number", Integer, nullable=False),
-    Column("version", BigInteger, nullable=False),
-    Column("title", Text, nullable=False),
-    Column("titles", JSONB, nullable=False, server_default=text("'{}'")),
-    Column("position", Integer, nullable=False, server_default=text("0")),
-    Column("parent", ForeignKey("list_value.key"), index=True),
-    # Keys of the values that this one bundles.
-    Column("members", ARRAY(Integer), nullable=False, server_default=text("'{}'")),
-    Column("facts", JSONB, nullable=False, server_default=text("'{}'")),
-    moment("archived_at"),
-    moment("created_at", nullable=False),
-    moment("updated_at", nullable=False),
-    UniqueConstraint("list", "number"),
-    Index(
-        "ix_list_value_title",
-        "list",
-        text("coalesce(parent, 0)"),
-        text("lower(title)"),
-        unique=True,
-        postgresql_where=text("archived_at IS NULL"),
-    ),
-    Index(
-        "ix_list_value_default",
-        "list",
-        unique=True,
-        postgresql_where=text("facts @> '{\"default\": true}'"),
-    ),
-)
-# What profiles have installed, for ever: a renamed value is not added anew, nor a deleted one.
-Table(
-    "installed_value",
-    metadata,
-    Column("origin", Text, primary_key=True),
-    Column("value_id", UUID(as_uuid=True), nullable=False),
-    moment("installed_at", nullable=False),
-)
-Table(
-    "history",
-    metadata,
-    Column("history_id", BigInteger, Identity(always=True), primary_key=True),
-    Column("record", Text, nullable=False),
-    Column("record_id", UUID(as_uuid=True), nullable=False),
-    moment("at", nullable=False),
-    # Who: the name of the API key, the source of the event; null for what Suhde did by itself.
-    Column("actor", Text),
-    Column("before", JSONB, nullable=False),
-    Column("after", JSONB, nullable=False),
-    # Which operation on many records it was part of.
-    Column("operation_id", UUID(as_uuid=True)),
-    Index(
-        "ix_history_operation",
-        "operation_id",
-        "history_id",
-        postgresql_where=text("operation_id IS NOT NULL"),
-    ),
-    Index("ix_history_record", "record", "record_id", "history_id"),
-    # Which value was this key? Asked when a history names one that is gone.
-    Index(
-        "ix_history_removed_value",
-        text("CAST(before ->> 'key' AS integer)"),
-        postgresql_where=text("record = 'list_value' AND after = '{}'"),
-    ),
+    # That of the contact while it lives, kept by triggers: a fragment finds the customer at once.
+    Column("search_text", Text),
 )
 Table(
     "setting",

@@ -16,6 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.customers.persistence import undo_sql as sql
 from services.customers.persistence.deleted import delete_contacts, delete_customers
 from services.customers.persistence.undo_fitness import leave_unfit
+from shared.chassis.chunks import chunks
+from shared.lists.store import keep_all_values
 
 CHUNK = 2000
 
@@ -35,7 +37,7 @@ async def plan(connection: AsyncConnection, operation_id: UUID, bans: Collection
 
     `bans` are the numbers of the attributes that are bans. Values of lists are locked first.
     """
-    await connection.execute(text("SELECT key FROM list_value ORDER BY key FOR KEY SHARE"))
+    await keep_all_values(connection)
     given = {"id": operation_id, "bans": list(bans)}
     await connection.execute(sql.TABLE)
     await connection.execute(sql.TOUCHED, given)
@@ -62,7 +64,7 @@ async def apply(
     """
     for record, delete in (("customer", delete_customers), ("contact", delete_contacts)):
         gone = await connection.execute(sql.TO_DELETE, {"record": record})
-        for ids in _chunks(gone.scalars().all()):
+        for ids in chunks(gone.scalars().all(), CHUNK):
             await delete(connection, ids, now=now)
     for statement in (
         *sql.OWNED_KEYS,
@@ -74,16 +76,11 @@ async def apply(
         await connection.execute(statement)
     for record, give_back in sql.GIVE_BACK:
         given = await connection.execute(sql.TO_GIVE, {"record": record})
-        for ids in _chunks(given.scalars().all()):
+        for ids in chunks(given.scalars().all(), CHUNK):
             await connection.execute(give_back, {"ids": ids, "now": now})
     for statement in sql.LINKS:
         await connection.execute(statement)
     await connection.execute(sql.GIVE_DOCUMENTS, {"id": operation_id, "undo": undo_id})
-
-
-def _chunks(ids: Sequence[UUID]) -> list[Sequence[UUID]]:
-    # Each within the time that a statement may take, however many there are.
-    return [ids[begin : begin + CHUNK] for begin in range(0, len(ids), CHUNK)]
 
 
 async def moved_documents(connection: AsyncConnection, operation_id: UUID) -> set[UUID]:

@@ -7,10 +7,9 @@ The table `undoing` has one row per record and field; `why` is set where the fie
 from sqlalchemy import TextClause, text
 
 from services.customers.domain.undo import CHANGED, GONE, TAKEN, UNITS
-from services.customers.persistence.tables import metadata
+from services.customers.persistence.tables import ID_OF, metadata
 
 _BANS = ("ban_email", "ban_sms", "ban_post")
-_KEYS = {"customer": "customer_id", "contact": "contact_id"}
 # Never given back: versions only rise.
 _KEPT = {"version", "created_at", "updated_at"}
 
@@ -236,7 +235,7 @@ def _give_back(record: str, key: str, *, restores: bool) -> TextClause:
 # Who lives gives keys back before those come who had them.
 GIVE_BACK = tuple(
     (record, _give_back(record, key, restores=restores))
-    for record, key in _KEYS.items()
+    for record, key in ID_OF.items()
     for restores in (False, True)
 )
 _TAKE_PLACES = text(
@@ -293,7 +292,7 @@ def _links_of(record: str, key: str) -> tuple[str, ...]:
     )
 
 
-_OF_REFERENCES = [_links_of(record, key) for record, key in _KEYS.items()]
+_OF_REFERENCES = [_links_of(record, key) for record, key in ID_OF.items()]
 OWNED_REFERENCES = tuple(text(owned) for owned, *_ in _OF_REFERENCES)
 # A reference goes from one record to the other, or stays.
 REFERENCES_STAY = text(

@@ -11,9 +11,9 @@ from sqlalchemy import text
 
 from services.customers.api.lists import lists_routers
 from services.customers.domain import lists
-from services.customers.domain.lists import Fact, FactKind, ListDefinition
 from shared.chassis.http.app import create_app
 from shared.chassis.service import Service
+from shared.lists.definition import Fact, FactKind, ListDefinition
 from tests.integration.customers.api_helpers import made
 from tests.integration.customers.conftest import KEY
 from tests.integration.customers.erp import told
@@ -24,6 +24,7 @@ SALES_CHANNEL = ListDefinition(
     "sales_channel",
     "sales-channels",
     "through whom we sell to the customer",
+    held_by=("customer",),
     several=True,
     tree=True,
     facts={"commission": Fact(FactKind.WHOLE, "per cent")},

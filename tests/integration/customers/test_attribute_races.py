@@ -5,8 +5,9 @@ import asyncio
 import httpx
 import pytest
 
-from services.customers.handlers.save_list_value import SaveListValue, change_value
+from services.customers.handlers.customer_lists import CUSTOMER_LISTS
 from shared.chassis.service import Service
+from shared.lists.save import SaveListValue, change_value
 from tests.integration.customers.attributes import (
     PATHS,
     attribute,
@@ -16,7 +17,7 @@ from tests.integration.customers.attributes import (
     outlaws,
     record,
 )
-from tests.integration.customers.test_lists_kept_whole import waits
+from tests.integration.locks import waits
 
 
 @pytest.mark.requirement("LS-A11")
@@ -28,6 +29,7 @@ async def test_who_gives_a_value_while_its_type_changes_is_refused(
     who = await record(api, of)
     async with customers.units() as unit:
         await change_value(
+            CUSTOMER_LISTS,
             f"{of}_attribute",
             number,
             SaveListValue("Level", facts={"value_type": "date"}),

@@ -81,10 +81,19 @@ async def test_the_series_of_the_default_kind_is_that_of_an_unstated_kind(
 async def test_who_lacks_a_compulsory_value_gets_it_at_the_start_and_is_told(
     customers: Service, api: httpx.AsyncClient
 ) -> None:
-    firms = [await made(api, "/v1/customers", name=name) for name in "AB"]
+    firms = [await made(api, "/v1/customers", name=name) for name in "ABC"]
+    lead = {**STANDING, "customer_status": [2]}
+    await classify(api, firms[2], classifications=lead)
     async with customers.engine.begin() as connection:
         await connection.execute(
             text("UPDATE customer SET updated_at = now(), classifications = '{}' WHERE name = 'A'")
+        )
+        await connection.execute(
+            text(
+                "UPDATE customer SET updated_at = now(), classifications = array_remove("
+                "classifications, (SELECT key FROM list_value "
+                "WHERE list = 'customer_kind' AND number = 1)) WHERE name = 'C'"
+            )
         )
     assert customers.prepare is not None
     before = len(await told(customers, "customers.customer-saved.v1"))
@@ -92,11 +101,11 @@ async def test_who_lacks_a_compulsory_value_gets_it_at_the_start_and_is_told(
     for _ in range(2):
         await customers.prepare()
 
-    assert await held(api, firms[0]) == STANDING
+    assert [await held(api, firm) for firm in firms] == [STANDING, STANDING, lead]
     news = (await told(customers, "customers.customer-saved.v1"))[before:]
-    assert [one["name"] for one in news] == ["A", "A"], "once for each list, and only who lacked it"
-    assert news[-1]["classifications"] == STANDING
-    assert news[-1]["version"] == firms[0]["version"] + 2
+    assert [one["name"] for one in news] == ["A", "C"], "once each, and only who lacked something"
+    assert [one["classifications"] for one in news] == [STANDING, lead]
+    assert news[0]["version"] == firms[0]["version"] + 1
 
 
 @pytest.mark.requirement("LS-02", "LS-A10")

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from services.customers.domain.lists import LISTS
+from services.customers.domain.lists import CUSTOMER, LISTS
 from shared.chassis.service import Service
 from tests.integration.customers.api_helpers import STANDING, made
 
@@ -241,7 +241,7 @@ async def test_one_value_per_tracking_object(api: httpx.AsyncClient) -> None:
 @pytest.mark.requirement("LS-15", "LS-16", "LS-17", "LS-08", "LS-10", "VF-27", "VF-28", "VF-30")
 @pytest.mark.requirement("TS-01", "TS-03", "TS-05", "TS-06", "TS-07", "TS-16", "TS-17", "TS-18")
 @pytest.mark.parametrize(
-    "name", sorted(name for name, one in LISTS.items() if one.held_by_customers)
+    "name", sorted(name for name, one in LISTS.items() if CUSTOMER in one.held_by)
 )
 async def test_every_list_is_kept_and_given_in_the_same_way(
     api: httpx.AsyncClient, name: str

@@ -10,9 +10,10 @@ import httpx
 import pytest
 from sqlalchemy import event, text
 
-from services.customers.handlers import pick_contacts, save_list_value
+from services.customers.handlers import pick_contacts
 from services.customers.persistence.contacts import list_contacts
 from shared.chassis.service import Service
+from shared.lists import save as save_list_value
 from tests.integration.customers.api_helpers import addressees, contact_at, made, role
 from tests.integration.customers.importing import mapped, rehearsed
 

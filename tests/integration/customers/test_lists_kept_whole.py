@@ -8,30 +8,15 @@ import pytest
 from sqlalchemy import text
 
 from services.customers.domain.search import CustomerFilter, Sort
-from services.customers.handlers.delete_list_value import delete_value
-from services.customers.handlers.save_list_value import SaveListValue, change_value
+from services.customers.handlers.customer_lists import CUSTOMER_LISTS
 from services.customers.handlers.search_customers import export_customers
 from services.customers.persistence import search as search_store
 from shared.chassis.service import Service
-from shared.chassis.testing.waiting import eventually
+from shared.lists.delete import delete_value
+from shared.lists.save import SaveListValue, change_value
 from tests.integration.customers.api_helpers import STANDING, contact_at, made
 from tests.integration.customers.test_lists import classify, delete, put_value, value
-
-
-async def waits(service: Service, least: int = 1) -> None:
-    """Return once so many wait for a lock."""
-
-    async def are_enough() -> bool:
-        async with service.engine.connect() as connection:
-            found = await connection.execute(
-                text(
-                    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
-                    "AND datname = current_database()"
-                )
-            )
-            return bool(found.scalar_one() >= least)
-
-    await eventually(are_enough)
+from tests.integration.locks import waits
 
 
 @pytest.mark.requirement("VF-02", "VF-A10")
@@ -41,13 +26,14 @@ async def test_a_customer_created_while_the_default_goes_gets_the_new_one(
     async with customers.units() as unit:
         status = (await value(api, "customer-statuses", 2))["version"]
         await change_value(
+            CUSTOMER_LISTS,
             "customer_status",
             2,
             SaveListValue("Potential", facts={"default": True}),
             unit,
             expected=status,
         )
-        await delete_value("customer_status", 1, unit, expected=2)
+        await delete_value(CUSTOMER_LISTS, "customer_status", 1, unit, expected=2)
         creating = asyncio.create_task(api.post("/v1/customers", json={"name": "F"}))
         await waits(customers)
 

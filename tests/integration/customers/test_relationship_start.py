@@ -35,6 +35,27 @@ async def test_the_document_recorded_first_decides_by_its_own_date(customers: Se
     assert len(await told(customers, "customers.first-sales-order-posted.v1")) == 1
 
 
+@pytest.mark.requirement("LE-01")
+async def test_the_newest_word_on_a_first_invoice_has_the_highest_version(
+    customers: Service,
+) -> None:
+    first = document(INVOICE, "1", "A", "2024-04-01", "2024-04-01T09:00:00Z")
+    second = document(INVOICE, "2", "A", "2024-05-01", "2024-05-01T09:00:00Z")
+    gone = [void("invoice-voided", number, "A") for number in "12"]
+    for news in (customer("A"), second, first, *gone):
+        await send(customers, [news])
+
+    heard = await told(customers, "customers.first-invoice-posted.v1")
+    assert [(one["document_id"], one["withdrawn"]) for one in heard] == [
+        ("2", False),
+        ("1", False),
+        ("2", False),
+        ("2", True),
+    ]
+    versions = [one["version"] for one in heard]
+    assert versions == sorted(set(versions))
+
+
 @pytest.mark.requirement("LS-A1")
 async def test_a_late_arrival_recorded_earlier_corrects_the_start(customers: Service) -> None:
     await send(

@@ -14,6 +14,7 @@ from python_calamine import load_workbook
 
 from services.customers.handlers import search_customers
 from services.customers.persistence import search as store
+from services.customers.persistence import search_fragments
 from shared.chassis.service import Service
 from shared.chassis.spreadsheet import XLSX
 from tests.integration.customers.api_helpers import contact_at, made
@@ -230,7 +231,7 @@ async def test_a_price_list_can_go_by_groups(customers: Service, api: httpx.Asyn
 async def test_a_total_of_a_common_fragment_says_that_it_is_not_exact(
     api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "FEW_HITS", 2)
+    monkeypatch.setattr(search_fragments, "FEW_HITS", 2)
     for number in range(5):
         status = [5] if number == 4 else [1]
         await made(
@@ -268,7 +269,7 @@ async def test_pages_together_are_exactly_the_matches_in_order(
     sort: str,
     few: int,
 ) -> None:
-    monkeypatch.setattr(store, "FEW_HITS", few)
+    monkeypatch.setattr(search_fragments, "FEW_HITS", few)
     for word in stored:
         await made(api, "/v1/customers", name=word)
     everybody = await all_pages(api, 500, sort=sort)

@@ -19,12 +19,14 @@ from services.customers.handlers.save_customer import (
     change_customer,
     create_customer,
 )
-from services.customers.persistence.operations import belong_to, insert_operation
+from services.customers.persistence.operations import insert_operation
 from shared.chassis.ids import new_id
 from shared.chassis.service import Service
 from shared.chassis.unit_of_work import UnitOfWork
+from shared.history.store import belong_to
 from tests.integration.customers.api_helpers import contact_at, delete, made, restore, role, url
-from tests.integration.customers.erp import customer, document, send
+from tests.integration.customers.erp import customer, document, send, work_off
+from tests.integration.customers.importing import SOURCE, mapped, ran
 from tests.integration.customers.test_history import changes, history
 from tests.integration.customers.test_lists import classify
 
@@ -440,3 +442,26 @@ async def test_deleted_records_are_reverted_as_well(
     assert (await undo(api, renaming.id))["reverted"] == 1
 
     assert (await restore(restoring, firm)).json()["name"] == "A"
+
+
+async def test_documents_that_name_a_reference_taken_back_wait_until_it_is_given_again(
+    customers: Service, api: httpx.AsyncClient
+) -> None:
+    await made(api, "/v1/customers", name="Firm", number="77")
+    imported = await mapped(
+        api,
+        "number;ref\n77;R\n",
+        {"number": "customer.number", "ref": "customer.ref"},
+        match=["number"],
+    )
+    assert await ran(api, imported) == {"changed": 1}
+    undone = (await api.post(f"{imported}/undo")).json()
+    invoice = document("invoice-posted", "1", "R", "2024-05-06")
+    await send(customers, [{**invoice, "source": SOURCE}])
+    assert await told(customers, "document-recorded") == []
+
+    again = await api.post(f"/v1/operations/{undone['operation_id']}/undo")
+    await work_off(customers)
+
+    assert again.status_code == 200, again.text
+    assert len(await told(customers, "document-recorded")) == 1

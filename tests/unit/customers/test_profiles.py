@@ -8,20 +8,14 @@ from services.customers.domain.lists import (
     CUSTOMER_KIND,
     HEADCOUNT_CLASS,
     INDUSTRY,
-    LANGUAGES,
     LISTS,
     Band,
     refuse_overlap,
 )
-from services.customers.domain.profiles import (
-    DEFAULTS,
-    ListProfile,
-    Present,
-    ProfileValue,
-    plan,
-)
 from services.customers.domain.settings import BAN_NUMBERS, ROLE_NUMBERS
 from services.customers.persistence.profiles import load_profiles
+from shared.lists.definition import LANGUAGES
+from shared.lists.profiles import DEFAULTS, ListProfile, Present, ProfileValue, plan
 
 PROFILES = load_profiles()
 VENDORS = ("24sevenoffice", "lemonsoft", "minicrm", "valueframe")

@@ -1,4 +1,4 @@
-"""Statements on list values and on who holds them."""
+"""Statements on lists and their values."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -9,18 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.customers.domain.attribute_values import Attribute, value_type_of
-from services.customers.domain.lists import CHOICES_OF
-
 DEFAULT_MOVES_AT_MOST = 3
-
-
-def classified(table: str) -> str:
-    """Return the column `classified`: the numbers of the values a row holds, by list."""
-    return f"""(SELECT jsonb_object_agg(held.list, held.numbers)
-                FROM (SELECT list, jsonb_agg(value.number ORDER BY value.number) AS numbers
-                      FROM list_value AS value WHERE value.key = ANY({table}.classifications)
-                      GROUP BY list) AS held) AS classified"""
 
 
 async def hold_lists(connection: AsyncConnection, names: Collection[str]) -> dict[str, int]:
@@ -130,36 +119,9 @@ async def find_values(
     return {(row.list, row.number): row for row in result}
 
 
-async def keep_attributes(connection: AsyncConnection, name: str) -> None:
-    """Keep the attributes of a list from deletion and change until the commit.
-
-    So nobody moves a choice to another attribute meanwhile, for that needs one of them.
-    """
-    await connection.execute(
-        text("SELECT FROM list_value WHERE list = :list ORDER BY key FOR KEY SHARE"),
-        {"list": name},
-    )
-
-
-async def attributes_of(connection: AsyncConnection, name: str) -> dict[int, Attribute]:
-    """Return the attributes of a list by number, each with its choices."""
-    rows = await values_in(connection, [name, CHOICES_OF[name]])
-    choices: dict[int, set[int]] = {}
-    for row in rows:
-        if row.list != name:
-            choices.setdefault(row.parent, set()).add(row.key)
-    return {
-        row.number: Attribute(
-            key=row.key,
-            number=row.number,
-            title=row.title,
-            value_type=value_type_of(row.facts),
-            archived=row.archived_at is not None,
-            choices=frozenset(choices.get(row.key, ())),
-        )
-        for row in rows
-        if row.list == name
-    }
+async def keep_all_values(connection: AsyncConnection) -> None:
+    """Keep the values of all lists from deletion until the commit, before any record is locked."""
+    await connection.execute(text("SELECT FROM list_value ORDER BY key FOR KEY SHARE"))
 
 
 async def values_of(connection: AsyncConnection, keys: Collection[int]) -> dict[int, Row[Any]]:
@@ -265,61 +227,6 @@ async def clear_default(connection: AsyncConnection, name: str, *, now: datetime
     return list(result.scalars())
 
 
-async def ancestors(connection: AsyncConnection, key: int) -> list[int]:
-    """Return a value and all that it is below of, from itself to the root."""
-    result = await connection.execute(
-        text(
-            """
-            WITH RECURSIVE up (key, parent, depth) AS (
-                SELECT key, parent, 1 FROM list_value WHERE key = :key
-                UNION ALL
-                SELECT above.key, above.parent, depth + 1
-                FROM up JOIN list_value AS above ON above.key = up.parent WHERE depth < 100)
-            SELECT key FROM up ORDER BY depth
-            """
-        ),
-        {"key": key},
-    )
-    return list(result.scalars())
-
-
-async def height(connection: AsyncConnection, key: int) -> int:
-    """Return how many levels a subtree has, its root included."""
-    result = await connection.execute(
-        text(f"{_SUBTREE} SELECT max(depth) FROM down"), {"keys": [key]}
-    )
-    return int(result.scalar_one())
-
-
-async def move_relations(
-    connection: AsyncConnection, source: int, target: int | None, *, now: datetime
-) -> list[int]:
-    """Hand children and bundles over to the target, or let bundles drop the source; return whom."""
-    result = await connection.execute(
-        text(
-            """
-            UPDATE list_value SET version = version + 1, updated_at = :now,
-                parent = CASE WHEN parent = :source THEN CAST(:target AS int) ELSE parent END,
-                members = array_remove(
-                    CASE WHEN :target IS NULL OR members @> ARRAY[CAST(:target AS int)]
-                         THEN members ELSE array_replace(members, :source, :target) END, :source)
-            WHERE parent = :source OR members @> ARRAY[CAST(:source AS int)]
-            RETURNING key
-            """
-        ),
-        {"source": source, "target": target, "now": now},
-    )
-    return list(result.scalars())
-
-
-async def values_inside(connection: AsyncConnection, key: int) -> list[str]:
-    """Return the titles of the values directly below or inside a value."""
-    result = await connection.execute(
-        text("SELECT title FROM list_value WHERE parent = :key ORDER BY number"), {"key": key}
-    )
-    return list(result.scalars())
-
-
 async def titled(
     connection: AsyncConnection, name: str, parent: int | None, title: str
 ) -> Row[Any] | None:
@@ -335,24 +242,6 @@ async def titled(
         {"list": name, "parent": parent, "title": title},
     )
     return result.one_or_none()
-
-
-async def shared_title(connection: AsyncConnection, one: int, other: int) -> str | None:
-    """Return a title that live values inside both of two values have; None if there is none."""
-    result = await connection.execute(
-        text(
-            """
-            SELECT mine.title FROM list_value AS mine
-            JOIN list_value AS theirs ON theirs.list = mine.list
-                                     AND lower(theirs.title) = lower(mine.title)
-            WHERE mine.parent = :one AND theirs.parent = :other
-              AND mine.archived_at IS NULL AND theirs.archived_at IS NULL
-            LIMIT 1
-            """
-        ),
-        {"one": one, "other": other},
-    )
-    return result.scalar_one_or_none()
 
 
 async def archive_value(connection: AsyncConnection, key: int, *, now: datetime) -> None:
@@ -382,6 +271,20 @@ async def delete_value(connection: AsyncConnection, key: int, *, now: datetime) 
     )
 
 
+async def list_settings(connection: AsyncConnection) -> dict[str, Row[Any]]:
+    """Return version and settings of the lists that ever had a value or a setting, by name."""
+    result = await connection.execute(text("SELECT list, version, own_tab FROM list_series"))
+    return {row.list: row for row in result}
+
+
+async def save_list_settings(connection: AsyncConnection, name: str, *, own_tab: bool) -> None:
+    """Set how a list, which is held, is laid out."""
+    await connection.execute(
+        text("UPDATE list_series SET own_tab = :own_tab, version = version + 1 WHERE list = :name"),
+        {"name": name, "own_tab": own_tab},
+    )
+
+
 _VALUES = """
     SELECT value.value_id, value.key, value.list, value.number, value.version, value.title,
            value.titles, value.position, value.parent, value.members, value.facts,
@@ -391,14 +294,4 @@ _VALUES = """
            ARRAY(SELECT member.number FROM list_value AS member
                  WHERE member.key = ANY(value.members) ORDER BY member.number) AS member_numbers
     FROM list_value AS value
-"""
-_SUBTREE = """
-    WITH RECURSIVE down (key, depth) AS (
-        SELECT key, 1 FROM list_value WHERE key = ANY(CAST(:keys AS int[]))
-        UNION ALL
-        SELECT below.key, depth + 1
-        FROM down JOIN list_value AS below ON below.parent = down.key
-                                          AND below.list = (SELECT list FROM list_value AS top
-                                                            WHERE top.key = down.key)
-        WHERE depth < 100)
 """

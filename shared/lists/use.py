@@ -1,19 +1,17 @@
 """What still uses a list value, and so keeps it from being deleted or becoming another one."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Set
 from typing import Any
 
 from sqlalchemy.engine import Row
 
-from services.customers.domain.lists import CONTACT_ATTRIBUTE, LISTS, ListDefinition
-from services.customers.domain.settings import SWITCHES
-from services.customers.persistence import holders as store
-from services.customers.persistence.lists import values_in, values_inside
-from services.customers.persistence.register import fetch_settings
 from shared.chassis.errors import Kind, Refusal
 from shared.chassis.unit_of_work import UnitOfWork
-
-Settings = Mapping[str, int | None]
+from shared.lists.definition import ListDefinition
+from shared.lists.holders import count_holding_both, usage
+from shared.lists.lists import Lists, Settings
+from shared.lists.relations import values_inside, values_referring
+from shared.lists.store import values_in
 
 
 class ValueInUse(Refusal):
@@ -32,20 +30,9 @@ class SecondValue(Refusal):
     remedy = "Take one of the two values away from them first."
 
 
-async def held_settings(definition: ListDefinition, uow: UnitOfWork) -> Settings:
-    """Return the settings that may name a value of the list, held as they are until the commit.
-
-    To be called before the value is locked, since whoever changes a setting goes in that order.
-    """
-    if definition.name != CONTACT_ATTRIBUTE:
-        return {}
-    return await fetch_settings(uow.connection, lock=True)
-
-
 def refuse_named(row: Row[Any], settings: Settings) -> None:
     """Refuse a value that settings name."""
-    numbers = {name: value for name, value in settings.items() if name not in SWITCHES}
-    naming = sorted(name for name, value in numbers.items() if value == row.number)
+    naming = sorted(name for name, value in settings.items() if value == row.number)
     if naming:
         raise ValueInUse(
             f"{row.title!r} is named by the settings {', '.join(naming)}.",
@@ -54,14 +41,16 @@ def refuse_named(row: Row[Any], settings: Settings) -> None:
         )
 
 
-async def refuse_live(definition: ListDefinition, row: Row[Any], uow: UnitOfWork) -> bool:
+async def refuse_live(
+    lists: Lists, definition: ListDefinition, row: Row[Any], uow: UnitOfWork
+) -> bool:
     """Refuse a value that live records hold; tell whether deleted ones do."""
     deleted_hold_it = False
-    for holder in store.holders_of(definition):
-        used = await store.usage(uow.connection, row, holder)
+    for holder in lists.holders_of(definition):
+        used = await usage(uow.connection, row, holder)
         if used.live:
             raise ValueInUse(
-                f"{row.title!r} is held by {used.live} {holder.table}s.",
+                f"{row.title!r} is held by {used.live} {holder.plural}.",
                 facts={
                     "held_by": holder.table,
                     "count": used.live,
@@ -73,14 +62,14 @@ async def refuse_live(definition: ListDefinition, row: Row[Any], uow: UnitOfWork
 
 
 async def refuse_held(
-    definition: ListDefinition, row: Row[Any], uow: UnitOfWork, *, remedy: str
+    lists: Lists, definition: ListDefinition, row: Row[Any], uow: UnitOfWork, *, remedy: str
 ) -> None:
     """Refuse a value that anybody holds, deleted records too, for it is to become another one."""
-    for holder in store.holders_of(definition):
-        used = await store.usage(uow.connection, row, holder)
+    for holder in lists.holders_of(definition):
+        used = await usage(uow.connection, row, holder)
         if used.live or used.deleted:
             raise ValueInUse(
-                f"{row.title!r} is held by {used.live} {holder.table}s, "
+                f"{row.title!r} is held by {used.live} {holder.plural}, "
                 f"and by {used.deleted} deleted ones.",
                 remedy=remedy,
                 facts={
@@ -102,7 +91,22 @@ async def refuse_home(row: Row[Any], uow: UnitOfWork) -> None:
         )
 
 
+async def refuse_referred(
+    lists: Lists, definition: ListDefinition, row: Row[Any], uow: UnitOfWork
+) -> None:
+    """Refuse a value that others refer to."""
+    referring = lists.referring_to(definition.name)
+    titles = await values_referring(uow.connection, row.key, referring) if referring else []
+    if titles:
+        raise ValueInUse(
+            f"{len(titles)} values refer to {row.title!r}.",
+            remedy="Delete it with ?move_to=NUMBER, or let them refer to another value first.",
+            facts={"count": len(titles), "blockers": titles[:10]},
+        )
+
+
 async def refuse_second(
+    lists: Lists,
     name: str,
     moved: Set[int],
     home: int | None,
@@ -113,9 +117,9 @@ async def refuse_second(
     """Refuse to bring values of a list into a home of which their holders hold another value."""
     values = await values_in(uow.connection, [name])
     present = {one.key for one in values if one.parent == home} - moved - besides
-    for holder in store.holders_of(LISTS[name]):
-        count = await store.count_holding_both(uow.connection, holder, moved, present)
+    for holder in lists.holders_of(lists.definitions[name]):
+        count = await count_holding_both(uow.connection, holder, moved, present)
         if count:
             raise SecondValue(
-                f"{count} {holder.table}s hold a value of each.", facts={"count": count}
+                f"{count} {holder.plural} hold a value of each.", facts={"count": count}
             )

@@ -1,10 +1,10 @@
-"""Profiles: values to install into the lists, and which of them a register still lacks."""
+"""Profiles: values to install into the lists, and which of them are still lacking."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from services.customers.domain.lists import FactValue
 from shared.chassis.errors import Kind, Refusal
+from shared.lists.definition import FactValue
 
 DEFAULTS = "defaults"
 
@@ -19,9 +19,9 @@ class ProfileNotFound(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class ProfileValue:
-    """A value to install; `parent` and `members` are the origins of other values.
+    """A value to install; `parent`, `members` and `references` are the origins of other values.
 
-    `setting` is given the number of the value if it has none (LS-23 to LS-25, LS-27).
+    `setting` is given the number of the value if it has none.
     """
 
     origin: str
@@ -30,6 +30,7 @@ class ProfileValue:
     facts: Mapping[str, FactValue] = field(default_factory=dict)
     parent: str | None = None
     members: tuple[str, ...] = ()
+    references: Mapping[str, str] = field(default_factory=dict)
     setting: str | None = None
 
 

@@ -6,49 +6,37 @@ from typing import Any
 
 from sqlalchemy.engine import Row
 
-from services.customers.domain.lists import LISTS
-from services.customers.domain.profiles import (
-    ListProfile,
-    Plan,
-    Present,
-    ProfileNotFound,
-    ProfileValue,
-    plan,
-)
-from services.customers.handlers.save_list_value import (
-    MAX_NUMBER,
-    next_numbers,
-    open_series,
-    tell_values,
-)
-from services.customers.persistence import lists as store
-from services.customers.persistence.installed import fetch_installed, keep_installed
-from services.customers.persistence.profiles import load_profiles
-from services.customers.persistence.register import fill_settings
 from shared.chassis.ids import new_id
 from shared.chassis.unit_of_work import UnitOfWork
+from shared.lists import store
+from shared.lists.definition import MAX_NUMBER
+from shared.lists.installed import fetch_installed, keep_installed
+from shared.lists.lists import Lists
+from shared.lists.profiles import ListProfile, Plan, Present, ProfileValue, plan
+from shared.lists.save import next_numbers
+from shared.lists.tell import tell_values
 
 STEP = 10
 
 
-async def apply_profile(name: str, uow: UnitOfWork, *, dry_run: bool = False) -> Plan:
-    """Add what the register has never had of a profile; with `dry_run` only tell what that is."""
-    profile = load_profiles().get(name)
-    if profile is None:
-        raise ProfileNotFound(f"There is no profile {name[:60]!r}.")
+async def apply_profile(
+    lists: Lists, profile: ListProfile, uow: UnitOfWork, *, dry_run: bool = False
+) -> Plan:
+    """Add what the lists have never had of a profile; with `dry_run` only tell what that is."""
     last = await store.hold_lists(uow.connection, profile.list_names)
-    return await _install(profile.values, last, uow, dry_run=dry_run)
+    return await _install(lists, profile.values, last, uow, dry_run=dry_run)
 
 
-async def fill_empty_lists(profile: ListProfile, uow: UnitOfWork) -> None:
+async def fill_empty_lists(lists: Lists, profile: ListProfile, uow: UnitOfWork) -> None:
     """Add a profile's values to those lists that have never had a value."""
     last = await store.hold_lists(uow.connection, profile.list_names)
     values = [value for value in profile.values if last[value.list_name] == 0]
     if values:
-        await _install(values, last, uow)
+        await _install(lists, values, last, uow)
 
 
 async def _install(
+    lists: Lists,
     values: Sequence[ProfileValue],
     last: Mapping[str, int],
     uow: UnitOfWork,
@@ -65,21 +53,21 @@ async def _install(
     places = {**planned.keys} | {
         value.origin: key for value, key in zip(planned.added, keys, strict=True)
     }
-    added = list(_rows(planned.added, places, rows, last))
-    await open_series([row["facts"] for row in added], uow)
+    added = list(_rows(lists, planned.added, places, rows, last))
+    await lists.before_save([row["facts"] for row in added], uow)
     await store.insert_values(uow.connection, added, now=uow.now)
     await store.set_last_numbers(uow.connection, {row["list"]: row["number"] for row in added})
     new = [*(value.origin for value in planned.added), *planned.adopted]
     await keep_installed(uow.connection, {one: places[one] for one in new}, now=uow.now)
-    await fill_settings(
-        uow.connection,
+    await lists.fill_settings(
         {
             value.setting: row["number"]
             for value, row in zip(planned.added, added, strict=True)
             if value.setting
         },
+        uow,
     )
-    await tell_values(keys, uow)
+    await tell_values(lists, keys, uow)
     return planned
 
 
@@ -88,6 +76,7 @@ def _present(row: Row[Any]) -> Present:
 
 
 def _rows(
+    lists: Lists,
     values: Sequence[ProfileValue],
     keys: Mapping[str, int | None],
     present: Collection[Row[Any]],
@@ -104,13 +93,14 @@ def _rows(
         for name in counts
     }
     # Where one value and one only is the default, an empty list begins with it.
-    lacking = {name for name in counts if LISTS[name].compulsory} - {
+    lacking = {name for name in counts if lists.definitions[name].compulsory} - {
         one.list for one in present if one.facts.get("default")
     }
     for value in values:
         name = value.list_name
         ends[name] = min(ends[name] + STEP, MAX_NUMBER)
-        facts = {**value.facts} | ({"default": True} if name in lacking else {})
+        referred = {fact: keys.get(origin) for fact, origin in value.references.items()}
+        facts = {**value.facts, **referred} | ({"default": True} if name in lacking else {})
         lacking.discard(name)
         members = [keys.get(member) for member in value.members]
         yield {

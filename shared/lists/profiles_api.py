@@ -1,16 +1,17 @@
 """Routes of the profiles: values of the lists, ready to be installed."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from services.customers.domain.profiles import Plan
-from services.customers.handlers.apply_profile import apply_profile
-from services.customers.persistence.installed import installed_origins
-from services.customers.persistence.profiles import load_profiles
 from shared.chassis.http.writes import Answer, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from shared.lists.install import apply_profile
+from shared.lists.installed import installed_origins
+from shared.lists.lists import Lists
+from shared.lists.profiles import ListProfile, Plan, ProfileNotFound
 
 SHOWN = 100
 
@@ -44,13 +45,20 @@ class AppliedOutput(BaseModel):
     left_out: int = Field(description="belong below a value that was deleted here")
 
 
-def profiles_router(units: UnitOfWorkFactory) -> APIRouter:
-    """Return the routes below /v1/list-profiles."""
-    router = APIRouter(prefix="/v1/list-profiles", tags=["lists"])
+def profiles_router(
+    units: UnitOfWorkFactory,
+    lists: Lists,
+    offered: Mapping[str, ListProfile],
+    *,
+    about: str,
+    path: str = "/v1/list-profiles",
+) -> APIRouter:
+    """Return the routes of the profiles that a service offers; `about` says which they are."""
+    router = APIRouter(prefix=path, tags=["lists"])
 
-    @router.get("")
+    @router.get("", description=about)
     async def profiles() -> list[ProfileOutput]:
-        """List the profiles: the vendors', the defaults, and classifications such as NACE."""
+        """List the profiles."""
         async with units.engine.connect() as connection:
             installed = await installed_origins(connection)
         return [
@@ -62,7 +70,7 @@ def profiles_router(units: UnitOfWorkFactory) -> APIRouter:
                 values=len(one.values),
                 installed=sum(value.origin in installed for value in one.values),
             )
-            for one in load_profiles().values()
+            for one in offered.values()
         ]
 
     @router.post("/{name}/apply", response_model=AppliedOutput)
@@ -74,7 +82,12 @@ def profiles_router(units: UnitOfWorkFactory) -> APIRouter:
         """Add what the register has never had of a profile; nothing that is there is changed."""
 
         async def work(unit: UnitOfWork) -> Answer:
-            done = await apply_profile(name, unit, dry_run=dry_run)
+            if name not in offered:
+                raise ProfileNotFound(
+                    f"There is no profile {name[:60]!r}.",
+                    remedy=f"List the profiles: GET {path}, or `suhde profile list`.",
+                )
+            done = await apply_profile(lists, offered[name], unit, dry_run=dry_run)
             return Answer(_output(done, dry_run=dry_run))
 
         return await write(request, units, work)

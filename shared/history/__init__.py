@@ -1,0 +1,1 @@
+"""What changed of records, as the database kept it."""
