@@ -1,0 +1,69 @@
+"""The demo's calls: recorded once, done up to now and planned from then on."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from apps.embedded.application import Embedded
+from apps.embedded.demo.calls import call_commands, load_calls
+from services.activities.domain.activity import State
+from shared.chassis.http.app import create_app
+from shared.chassis.service import Service
+from tests.integration.activities.conftest import KEY
+from tests.integration.activities.world import World
+
+HELSINKI = ZoneInfo("Europe/Helsinki")
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        datetime(2026, 11, 23, 10, tzinfo=UTC),
+        datetime(2026, 11, 29, 21, 59, tzinfo=UTC),
+        datetime(2027, 1, 1, tzinfo=UTC),
+    ],
+)
+def test_calls_before_now_are_done_and_those_after_are_planned(now: datetime) -> None:
+    calls = list(call_commands([UUID(int=1)], now=now, zone=HELSINKI))
+    assert len(calls) == 3000
+    for one in calls:
+        assert one.starts_at is not None
+        is_over = one.duration is not None and one.starts_at + one.duration <= now
+        assert (one.state is State.DONE) == is_over
+    ahead = sum(one.state is State.OPEN for one in calls)
+    assert 31 <= ahead <= 31 + 43, "the coming week, and what is left of this one"
+    known = {one.ref for one in calls}
+    assert len(known) == 3000
+
+
+async def test_a_second_run_of_the_demo_records_nothing(
+    activities: Service, api: httpx.AsyncClient, world: World
+) -> None:
+    for _ in range(3):
+        await world.customer()
+    key = SecretStr(KEY)
+    app = create_app([activities], api_key=key, title="demo", version="0")
+    embedded = Embedded(app, [activities], key, HELSINKI)
+
+    async def counts() -> list[int]:
+        async with activities.engine.connect() as connection:
+            result = await connection.execute(
+                text(
+                    "SELECT (SELECT count(*) FROM activity) AS recorded, "
+                    "(SELECT sum(done) FROM tally) AS done, (SELECT count(*) FROM seller) AS who"
+                )
+            )
+            return list(result.one())
+
+    loaded: list[int] = []
+    await load_calls(api, embedded, loaded.append)
+    first = await counts()
+    assert (sum(loaded), first[0], first[2]) == (3000, 3000, 6)
+    assert first[1] > 1000, "sales actions count to targets"
+    await load_calls(api, embedded, loaded.append)
+    assert await counts() == first
