@@ -15,7 +15,8 @@ RUN /venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /v
 
 FROM python:3.13-slim
 RUN groupadd --gid 10001 suhde && useradd --uid 10001 --gid 10001 --no-create-home \
-        --home-dir /tmp --shell /usr/sbin/nologin suhde
+        --home-dir /tmp --shell /usr/sbin/nologin suhde && \
+    install --directory --owner 10001 --group 10001 --mode 700 /var/lib/suhde/attachments
 COPY --from=build /venv /venv
 COPY --from=build /app /app
 ENV PATH=/venv/bin:$PATH \

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+import services.activities.bootstrap as activities
+import services.activities.settings as activities_settings
 import services.customers.bootstrap as customers
 import services.customers.settings as customers_settings
 import services.mailing.bootstrap as mailing
@@ -29,7 +31,15 @@ def generate(root: Path) -> dict[Path, str]:
     other = mailing.build(
         mailing_settings.Settings(database_url=NOWHERE, broker_url=NOWHERE, api_key=NOBODY), bus
     )
-    described = {"customers": [one], "mailing": [other], "suhde": [one, other]}
+    third = activities.build(
+        activities_settings.Settings(database_url=NOWHERE, broker_url=NOWHERE, api_key=NOBODY), bus
+    )
+    described = {
+        "customers": [one],
+        "activities": [third],
+        "mailing": [other],
+        "suhde": [one, third, other],
+    }
     return {
         root / OPENAPI / f"{name}.json": _document(name, services)
         for name, services in described.items()

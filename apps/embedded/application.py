@@ -8,10 +8,13 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 from pydantic import SecretStr
 
+import services.activities.bootstrap as activities
+import services.activities.settings as activities_settings
 import services.customers.bootstrap as customers
 import services.customers.settings as customers_settings
 import services.mailing.bootstrap as mailing
@@ -22,7 +25,7 @@ from shared.chassis.http.app import create_app
 from shared.chassis.migrations import upgrade
 from shared.chassis.service import Service
 
-DATABASES = ("customers", "mailing")
+DATABASES = ("customers", "activities", "mailing")
 NO_BROKER = SecretStr("in-process://")
 
 
@@ -33,6 +36,8 @@ class Embedded:
     app: FastAPI
     services: Sequence[Service]
     api_key: SecretStr
+    # Where a day begins and ends.
+    zone: ZoneInfo
 
 
 def installation_key(data: Path) -> SecretStr:
@@ -50,11 +55,24 @@ def database_url(base_url: str, name: str) -> SecretStr:
     return SecretStr(f"{base_url}/{name}")
 
 
-async def compose(base_url: str, *, api_key: SecretStr, phone_region: str = "FI") -> Embedded:
-    """Make and migrate the databases on this server, and compose the services on them."""
+async def compose(
+    base_url: str, *, api_key: SecretStr, data: Path, phone_region: str = "FI"
+) -> Embedded:
+    """
+    Make and migrate the databases on this server, and compose the services on them.
+
+    What is no row of a database, such as attachments, is kept below `data`.
+    """
     await ensure_databases(base_url, DATABASES)
     bus = InProcessBus()
-
+    activities_own = activities_settings.Settings(
+        database_url=database_url(base_url, "activities"),
+        broker_url=NO_BROKER,
+        api_key=api_key,
+        phone_region=phone_region,
+        pool_size=6,
+        attachments_path=data / "attachments",
+    )
     built = [
         customers.build(
             customers_settings.Settings(
@@ -66,6 +84,7 @@ async def compose(base_url: str, *, api_key: SecretStr, phone_region: str = "FI"
             ),
             bus,
         ),
+        activities.build(activities_own, bus),
         mailing.build(
             mailing_settings.Settings(
                 database_url=database_url(base_url, "mailing"),
@@ -80,4 +99,4 @@ async def compose(base_url: str, *, api_key: SecretStr, phone_region: str = "FI"
     for service in built:
         await upgrade(service.engine, service.versions, service.metadata)
     app = create_app(built, api_key=api_key, title="Suhde", version="0.1.0")
-    return Embedded(app, built, api_key)
+    return Embedded(app, built, api_key, ZoneInfo(activities_own.time_zone))

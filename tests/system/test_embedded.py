@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import httpx
 import pytest
@@ -17,9 +18,9 @@ from tests.system.processes import KEY
 
 @pytest.fixture
 async def suhde(
-    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """Both services running on the in-process bus, behind one client."""
+    """All services running on the in-process bus, behind one client."""
     async with AsyncExitStack() as stack:
 
         async def empty(_: object) -> None:
@@ -27,7 +28,7 @@ async def suhde(
 
         urls = {
             name: await stack.enter_async_context(postgres.database("empty", empty))
-            for name in ("customers", "mailing")
+            for name in ("customers", "activities", "mailing")
         }
         names = {name: str(make_url(url).database) for name, url in urls.items()}
         server = make_url(urls["customers"])
@@ -42,7 +43,7 @@ async def suhde(
                 server.set(database=names[name]).render_as_string(hide_password=False)
             ),
         )
-        embedded: Embedded = await compose("unused", api_key=SecretStr(KEY))
+        embedded: Embedded = await compose("unused", api_key=SecretStr(KEY), data=tmp_path)
         await stack.enter_async_context(embedded.app.router.lifespan_context(embedded.app))
         client = await stack.enter_async_context(
             httpx.AsyncClient(

@@ -9,7 +9,7 @@ from tests.system.pages import blocks, contains, run
 from tests.system.processes import ROOT
 from tests.system.suhde_up import suhde_up
 
-PAGES = ["search-customers.md", "import-customers.md"]
+PAGES = ["search-customers.md", "import-customers.md", "record-activities.md"]
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -95,14 +95,14 @@ class Document:
         )
 
 
-def read_rows(path: Path) -> Iterator[Row]:
+def read_rows(path: Path, *, delimiter: str = ",") -> Iterator[Row]:
     """The rows of a UTF-8 CSV file, plain or gzipped (by its name)."""
     with (
         gzip.open(path, "rt", encoding="utf-8", newline="")
         if path.suffix == ".gz"
         else path.open(encoding="utf-8", newline="")
     ) as text:
-        yield from csv.DictReader(text, strict=True)
+        yield from csv.DictReader(text, strict=True, delimiter=delimiter)
 
 
 def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

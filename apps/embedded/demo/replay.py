@@ -1,10 +1,14 @@
-"""Replays a year of real documents and shows what Suhde makes of them (see README.md here)."""
+"""Replays a year of real documents and real calls, and shows what Suhde makes of them.
+
+README.md here tells what the data is.
+"""
 
 import asyncio
 import csv
 import gzip
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -15,7 +19,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from apps.embedded.application import Embedded
-from apps.embedded.demo.summary import print_summary
+from apps.embedded.demo.calls import load_calls
+from apps.embedded.demo.summary import print_summary, print_week
 from shared.chassis.parking import count_by_state
 
 HERE = Path(__file__).parent
@@ -29,7 +34,7 @@ DRAIN_SECONDS = 300.0
 async def replay(
     client: httpx.AsyncClient, embedded: Embedded, address: str, *, console: Console
 ) -> None:
-    """Send all customers and documents as an ERP would, wait until they are applied, summarise.
+    """Send all customers and documents as an ERP would, load the calls, summarise.
 
     Events have fixed ids: a second run is answered `duplicate` and changes nothing.
     """
@@ -56,7 +61,11 @@ async def replay(
         bar = progress.add_task("Applied by every service", total=None)
         await _drained(embedded)
         progress.update(bar, total=1, completed=1)
-    seconds = perf_counter() - started
+        seconds = perf_counter() - started
+        bar = progress.add_task("Calls of six sellers", total=None)
+        await load_calls(client, embedded, partial(progress.advance, bar))
+        await _drained(embedded)
+        progress.update(bar, total=1, completed=1)
     await print_summary(
         client,
         embedded,
@@ -65,6 +74,7 @@ async def replay(
         duplicates=fates.get("duplicate", 0),
         seconds=seconds,
     )
+    await print_week(embedded, console, address)
 
 
 def customer_events() -> Iterator[dict[str, Any]]:

@@ -1,5 +1,6 @@
-"""The end of the demo: what was applied, since when, whom a campaign may reach, and why."""
+"""The end of the demo: what was applied, since when, whom a campaign may reach; a seller's week."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -9,6 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from apps.embedded.application import Embedded
+from apps.embedded.demo.calls import SALES_ACTION, SELLERS, activities_of
+from services.activities.domain.periods import Period
 
 SEGMENT = {
     "name": "Demo: customers since the first half of 2011",
@@ -47,9 +50,48 @@ async def print_summary(
     )
 
 
-async def _rows(engine: AsyncEngine, statement: str) -> list[Any]:
+async def print_week(embedded: Embedded, console: Console, address: str) -> None:
+    """Print the week of the first seller: what she did and what is planned; how to see more."""
+    service = activities_of(embedded)
+    monday = Period.WEEK.first_day(service.clock().astimezone(embedded.zone).date())
+    seller, name = next(iter(SELLERS.items()))
+    facts = {"seller": seller, "since": monday, "until": Period.WEEK.last_day(monday)}
+    calls = await _rows(service.engine, _WEEK, facts)
+    table = Table(
+        "when",
+        "customer",
+        "category",
+        "what",
+        title=f"The week of {name}, {Period.WEEK.called(monday)}",
+    )
+    for row in calls:
+        when = row.starts_at.astimezone(embedded.zone)
+        table.add_row(
+            f"{when:%a %d %b %H:%M}",
+            row.name,
+            row.category,
+            f"{row.subject}. {row.result}" if row.result else f"{row.subject} ({row.state})",
+        )
+    console.print(table)
+    done = await _rows(service.engine, _DONE, {**facts, "category": SALES_ACTION})
+    lines = [f'"{address}/v1/seller-view?seller={seller}"']
+    if calls:
+        lines.append(f"{address}/v1/customers/{calls[0].customer_id}/timeline")
+    console.print(
+        f"Sales actions towards her targets this week: {done[0].done}. Her view, and all that was "
+        "done with her first customer:\n"
+        + "\n".join(f'  curl -s -H "Authorization: Bearer $SUHDE_KEY" {line}' for line in lines),
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+async def _rows(
+    engine: AsyncEngine, statement: str, facts: Mapping[str, Any] | None = None
+) -> list[Any]:
     async with engine.connect() as connection:
-        return list(await connection.execute(text(statement)))
+        return list(await connection.execute(text(statement), facts or {}))
 
 
 async def _documents(engine: AsyncEngine, console: Console) -> None:
@@ -142,4 +184,19 @@ _LATENCY = """
            1000 * percentile_cont(0.99) WITHIN GROUP (ORDER BY waited) AS p99
     FROM (SELECT extract(epoch FROM done_at - received_at)::float AS waited FROM inbox
           WHERE state = 'done' AND type LIKE 'erp.%') AS applied
+"""
+_WEEK = """
+    SELECT activity.starts_at, activity.state, activity.subject, activity.result,
+           customer.customer_id, customer.name, list_value.title AS category
+    FROM activity JOIN customer USING (customer_id)
+    JOIN list_value ON list_value.key = activity.category
+    WHERE activity.seller = :seller AND activity.deleted_at IS NULL
+      AND activity.day BETWEEN :since AND :until
+    ORDER BY activity.starts_at, activity.activity_id
+"""
+_DONE = """
+    SELECT coalesce(sum(tally.done), 0) AS done FROM tally
+    JOIN list_value ON list_value.key = tally.category
+    WHERE list_value.list = 'activity_category' AND list_value.number = :category
+      AND tally.seller = :seller AND tally.day BETWEEN :since AND :until
 """

@@ -69,7 +69,13 @@ def test_secrets_are_made_once_and_kept_from_others(made: Path) -> None:
 def test_each_broker_user_has_the_password_of_its_url(made: Path) -> None:
     users = json.loads((made / "rabbitmq_definitions.json").read_text())["users"]
 
-    assert {user["name"] for user in users} == {"customers", "mailing", "erp", "deploy"}
+    assert {user["name"] for user in users} == {
+        "customers",
+        "activities",
+        "mailing",
+        "erp",
+        "deploy",
+    }
     for user in users:
         url = (made / f"{user['name']}_broker_url").read_text()
         password = url.partition("@")[0].rpartition(":")[2]

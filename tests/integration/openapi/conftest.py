@@ -8,6 +8,6 @@ from tests.integration.openapi.world import World, open_world
 
 @pytest.fixture(scope="module")
 async def world(postgres: Postgres) -> AsyncIterator[World]:
-    """Both services behind one API, the same for all tests of a file."""
+    """All services behind one API, the same for all tests of a file."""
     async with open_world(postgres) as one:
         yield one
