@@ -12,7 +12,6 @@ import tempfile
 from collections import defaultdict
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter
@@ -22,10 +21,10 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from bench.databases import fresh_database
 from shared.chassis.bus.port import Outcome
 from shared.chassis.bus.rabbitmq import RabbitBus, declare_topology
 from shared.chassis.messages import Outgoing
-from shared.chassis.migrations import upgrade
 from shared.chassis.testing.servers import find_postgres, find_rabbitmq
 from shared.chassis.testing.waiting import eventually
 from shared.contracts.wiring import EXCHANGES, bindings
@@ -88,12 +87,7 @@ async def main() -> None:
         logs = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         processes: dict[str, ServiceProcess] = {}
         for name in SERVICES:
-            bootstrap = import_module(f"services.{name}.bootstrap")
-
-            async def build(engine: AsyncEngine, b: Any = bootstrap) -> None:
-                await upgrade(engine, b.VERSIONS, b.metadata)
-
-            url = await stack.enter_async_context(postgres.database(name, build))
+            url = await fresh_database(postgres, stack, name)
             processes[name] = ServiceProcess(name, url, broker, logs / f"{name}.log")
         await stack.enter_async_context(stopping(*processes.values()))
         for process in processes.values():

@@ -21,15 +21,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 import services.customers.bootstrap as customers
 import services.mailing.bootstrap as mailing
-from services.customers.persistence.tables import metadata as customers_tables
+from bench.databases import fresh_database
 from services.customers.settings import Settings as CustomersSettings
-from services.mailing.persistence.tables import metadata as mailing_tables
 from services.mailing.settings import Settings as MailingSettings
 from shared.chassis.bus.in_process import InProcessBus
 from shared.chassis.http.app import create_app
-from shared.chassis.migrations import upgrade
 from shared.chassis.process import run
-from shared.chassis.testing.servers import Postgres, find_postgres
+from shared.chassis.testing.servers import find_postgres
 from shared.chassis.testing.waiting import eventually
 
 CUSTOMERS = int(os.environ.get("SUHDE_BENCH_CUSTOMERS", "100000"))
@@ -104,15 +102,6 @@ class Peak:
         return f"{self.before} MB before, {self.most} MB at most"
 
 
-async def database(
-    server: Postgres, stack: AsyncExitStack, name: str, versions: Any, tables: Any
-) -> str:
-    async def build(engine: AsyncEngine) -> None:
-        await upgrade(engine, versions, tables)
-
-    return await stack.enter_async_context(server.database(name, build))
-
-
 async def copied(engine: AsyncEngine) -> float:
     """Return the seconds that COPY needs for the same cells in two bare tables."""
     rows = [row(number) for number in range(CONTACTS)]
@@ -146,10 +135,7 @@ async def until_ended(api: httpx.AsyncClient, url: str) -> dict[str, Any]:
 async def main() -> int:
     server = await find_postgres()
     async with AsyncExitStack() as stack:
-        urls = [
-            await database(server, stack, "customers", customers.VERSIONS, customers_tables),
-            await database(server, stack, "mailing", mailing.VERSIONS, mailing_tables),
-        ]
+        urls = [await fresh_database(server, stack, name) for name in ("customers", "mailing")]
         bus = InProcessBus()
         given = {"broker_url": "amqp://unused", "api_key": KEY}
         register = customers.build(CustomersSettings(database_url=urls[0], **given), bus)

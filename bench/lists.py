@@ -17,14 +17,12 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bench.databases import fresh_database
 from services.customers import bootstrap
-from services.customers.persistence.tables import metadata
 from services.customers.settings import Settings
 from shared.chassis.bus.in_process import InProcessBus
 from shared.chassis.http.app import create_app
-from shared.chassis.migrations import upgrade
 from shared.chassis.testing.servers import find_postgres
 
 ROUNDS = int(os.environ.get("SUHDE_BENCH_ROUNDS", "100000"))
@@ -111,11 +109,7 @@ async def main() -> int:
     async with AsyncExitStack() as stack:
         postgres = await find_postgres()
         stack.push_async_callback(postgres.close)
-
-        async def build(engine: AsyncEngine) -> None:
-            await upgrade(engine, bootstrap.VERSIONS, metadata)
-
-        url = await stack.enter_async_context(postgres.database("customers", build))
+        url = await fresh_database(postgres, stack, "customers")
         settings = Settings(
             database_url=url, broker_url="amqp://unused", api_key=KEY, pool_size=AT_ONCE
         )
