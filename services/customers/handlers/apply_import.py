@@ -204,7 +204,9 @@ async def _apply_customers(
         uow.release(keys_of(rows[key], tuple((source, ref) for ref in one.refs)))
     as_given = [one for one in fresh if one.customer_id not in starts]
     uow.record_all(
-        customer_given({**rows[one.customer_id], "classified": _numbers(one.keys, values)})
+        customer_given(
+            {**rows[one.customer_id], "classified": _numbers(one.keys, values)}, now=uow.now
+        )
         for one in as_given
     )
     others = states.keys() - {one.customer_id for one in as_given}

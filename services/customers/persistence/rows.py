@@ -1,6 +1,7 @@
 """From rows to what the domain says."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.engine import Row
@@ -59,8 +60,8 @@ def customer_told(row: Row[Any]) -> CustomerSaved | CustomerDeleted:
     )
 
 
-def customer_given(row: Mapping[str, Any]) -> CustomerSaved:
-    """Return what the public is to know of a customer that was inserted as this row gives it."""
+def customer_given(row: Mapping[str, Any], *, now: datetime) -> CustomerSaved:
+    """Return what the public is to know of a customer just inserted as this row gives it."""
     return CustomerSaved(
         customer_id=row["customer_id"],
         version=1,
@@ -76,6 +77,7 @@ def customer_given(row: Mapping[str, Any]) -> CustomerSaved:
         classifications=row["classified"],
         attribute_values={str(number): one for number, one in row["attribute_values"].items()},
         address=PostalAddress(row["street"], row["postal_code"], row["city"], row["country"]),
+        saved_at=now,
     )
 
 

@@ -1,6 +1,7 @@
 """Deleted records: gone for everybody, kept with their bans, and brought back as they were."""
 
 import asyncio
+from datetime import datetime
 
 import httpx
 import pytest
@@ -34,11 +35,16 @@ async def test_a_deleted_customer_is_gone_for_everybody(
     gone = await delete(api, firm)
 
     assert gone["version"] > firm["version"]
-    assert (await told(customers, DELETED))[-1] == {
+    deleted = (await told(customers, DELETED))[-1]
+    assert deleted == {
         "customer_id": firm["customer_id"],
         "version": gone["version"],
         "merged_into": None,
+        "deleted_at": deleted["deleted_at"],
     }
+    assert datetime.fromisoformat(deleted["deleted_at"]) == datetime.fromisoformat(
+        gone["deleted_at"]
+    )
     fetched = await api.get(url(firm))
     assert (fetched.status_code, fetched.json()["slug"]) == (404, "customer_not_found")
     assert "/v1/deleted-customers" in fetched.json()["remedy"]
