@@ -12,6 +12,8 @@ import services.customers.bootstrap as customers
 import services.customers.settings as customers_settings
 import services.mailing.bootstrap as mailing
 import services.mailing.settings as mailing_settings
+import services.pipeline.bootstrap as pipeline
+import services.pipeline.settings as pipeline_settings
 from shared.chassis.bus.in_process import InProcessBus
 from shared.chassis.http.app import create_app
 from shared.chassis.service import Service
@@ -34,11 +36,15 @@ def generate(root: Path) -> dict[Path, str]:
     third = activities.build(
         activities_settings.Settings(database_url=NOWHERE, broker_url=NOWHERE, api_key=NOBODY), bus
     )
+    fourth = pipeline.build(
+        pipeline_settings.Settings(database_url=NOWHERE, broker_url=NOWHERE, api_key=NOBODY), bus
+    )
     described = {
         "customers": [one],
         "activities": [third],
+        "pipeline": [fourth],
         "mailing": [other],
-        "suhde": [one, third, other],
+        "suhde": [one, third, fourth, other],
     }
     return {
         root / OPENAPI / f"{name}.json": _document(name, services)

@@ -15,7 +15,7 @@ from shared.contracts.catalogue import ERP_EXCHANGE, EVENTS_EXCHANGE
 from shared.contracts.wiring import bindings
 
 VHOST = "suhde"
-SERVICES = ("customers", "activities", "mailing")
+SERVICES = ("customers", "activities", "pipeline", "mailing")
 TEMPLATE = Path(__file__).parent / "rabbitmq" / "definitions.template.json"
 
 

@@ -19,7 +19,7 @@ from apps.cli.profile import profile
 from apps.embedded.postgres import PostgresError
 from shared.chassis.settings import BadSettings, EnvironmentSettings
 
-SERVICES = ("customers", "activities", "mailing")
+SERVICES = ("customers", "activities", "pipeline", "mailing")
 DATA = Path(".suhde")
 WAIT_SECONDS = 60.0
 

@@ -19,13 +19,15 @@ import services.customers.bootstrap as customers
 import services.customers.settings as customers_settings
 import services.mailing.bootstrap as mailing
 import services.mailing.settings as mailing_settings
+import services.pipeline.bootstrap as pipeline
+import services.pipeline.settings as pipeline_settings
 from apps.embedded.postgres import ensure_databases
 from shared.chassis.bus.in_process import InProcessBus
 from shared.chassis.http.app import create_app
 from shared.chassis.migrations import upgrade
 from shared.chassis.service import Service
 
-DATABASES = ("customers", "activities", "mailing")
+DATABASES = ("customers", "activities", "pipeline", "mailing")
 NO_BROKER = SecretStr("in-process://")
 
 
@@ -85,6 +87,16 @@ async def compose(
             bus,
         ),
         activities.build(activities_own, bus),
+        pipeline.build(
+            pipeline_settings.Settings(
+                database_url=database_url(base_url, "pipeline"),
+                broker_url=NO_BROKER,
+                api_key=api_key,
+                phone_region=phone_region,
+                pool_size=6,
+            ),
+            bus,
+        ),
         mailing.build(
             mailing_settings.Settings(
                 database_url=database_url(base_url, "mailing"),

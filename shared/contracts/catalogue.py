@@ -8,7 +8,7 @@ from shared.contracts.types import Contract
 ERP_EXCHANGE = "suhde.erp"
 EVENTS_EXCHANGE = "suhde.events"
 
-PROJECTING = ("activities", "mailing")
+PROJECTING = ("activities", "pipeline", "mailing")
 """Who keeps a projection of customers, contacts and the lists that sort them."""
 
 
@@ -62,7 +62,7 @@ CATALOGUE: dict[str, EventType] = {
         ),
         EventType("customers.relationship-started.v1", customers.RelationshipStarted, ()),
         EventType("customers.relationship-ended.v1", customers.RelationshipEnded, ()),
-        EventType("customers.document-recorded.v1", customers.DocumentRecorded, ()),
+        EventType("customers.document-recorded.v1", customers.DocumentRecorded, ("pipeline",)),
         EventType("customers.rule-violated.v1", customers.RuleViolated, ()),
         EventType("customers.bans-changed.v1", customers.BansChanged, ("mailing",)),
         EventType(
@@ -72,19 +72,26 @@ CATALOGUE: dict[str, EventType] = {
             fleeting=True,
         ),
         EventType("customers.consent-baselined.v1", customers.ConsentBaselined, ("mailing",)),
-        EventType("customers.person-erased.v1", customers.PersonErased, ("activities",)),
+        EventType(
+            "customers.person-erased.v1", customers.PersonErased, ("activities", "pipeline")
+        ),
         EventType(
             "mailing.consent-probed.v1", mailing.ConsentProbed, ("customers",), fleeting=True
         ),
         EventType("mailing.contact-unsubscribed.v1", mailing.ContactUnsubscribed, ("customers",)),
         EventType("mailing.recipient-handed-off.v1", mailing.RecipientHandedOff, ()),
-        EventType("activities.activity-saved.v1", activities.ActivitySaved, ()),
+        EventType("activities.activity-saved.v1", activities.ActivitySaved, ("pipeline",)),
         EventType("activities.activity-deleted.v1", activities.ActivityDeleted, ()),
         EventType("activities.classification-saved.v1", activities.ClassificationSaved, ()),
         EventType("activities.target-progressed.v1", activities.TargetProgressed, ()),
         EventType("activities.target-reached.v1", activities.TargetReached, ()),
         EventType("pipeline.user-group-saved.v1", pipeline.UserGroupSaved, ("activities",)),
         EventType("pipeline.opportunity-closed.v1", pipeline.OpportunityClosed, ("activities",)),
+        EventType("pipeline.opportunity-saved.v1", pipeline.OpportunitySaved, ()),
+        EventType("pipeline.opportunity-deleted.v1", pipeline.OpportunityDeleted, ()),
+        EventType("pipeline.opportunity-stage-changed.v1", pipeline.OpportunityStageChanged, ()),
+        EventType("pipeline.opportunity-went-stale.v1", pipeline.OpportunityWentStale, ()),
+        EventType("pipeline.classification-saved.v1", pipeline.ClassificationSaved, ()),
     )
 }
 

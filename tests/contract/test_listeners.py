@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 from services.activities.messaging import subscribers as activities
 from services.customers.messaging import subscribers as customers
 from services.mailing.messaging import subscribers as mailing
+from services.pipeline.messaging import subscribers as pipeline
 from shared.chassis.worker import Subscription
 from shared.contracts.catalogue import CATALOGUE
 from shared.contracts.wiring import bindings
@@ -13,6 +14,7 @@ from shared.contracts.wiring import bindings
 HEARD: dict[str, dict[str, Subscription]] = {
     "customers": customers.subscriptions(zone=ZoneInfo("UTC"), region="FI", countries=()),
     "activities": activities.subscriptions(ZoneInfo("UTC"), clean=lambda: None),
+    "pipeline": pipeline.subscriptions(),
     "mailing": mailing.subscriptions(),
 }
 

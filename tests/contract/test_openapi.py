@@ -19,13 +19,14 @@ from services.customers.handlers.read_history import MOST_CHANGES
 from services.customers.persistence.duplicates import SHOWN
 from services.customers.persistence.profiles import load_profiles
 from services.customers.persistence.saved_searches import AT_MOST as SEARCHES_AT_MOST
+from services.pipeline.domain.lists import LISTS as PIPELINE_LISTS
 from shared.chassis.http.description import operations_of
 from shared.chassis.http.paging import MAX_PAGE
 from shared.chassis.http.schemas import resolved
 from shared.lists.save import MOST_VALUES
 from tests.contract.messages import ROOT
 
-NAMES = ("customers", "activities", "mailing", "suhde")
+NAMES = ("customers", "activities", "pipeline", "mailing", "suhde")
 DOCUMENTS: dict[str, Any] = {
     name: json.loads((ROOT / OPENAPI / f"{name}.json").read_text(encoding="utf-8"))
     for name in NAMES
@@ -43,6 +44,7 @@ BOUNDED = {
     "/v1/customers/{record_id}/duplicates": SHOWN * len(RULES["customer"]),
     "/v1/contacts/{record_id}/duplicates": SHOWN * len(RULES["contact"]),
     "/v1/activity-lists": len(ACTIVITY_LISTS),
+    "/v1/pipeline-lists": len(PIPELINE_LISTS),
     "/v1/import-fields": 40,
     "/v1/list-profiles": len(load_profiles()),
     "/v1/lists": len(LISTS),
@@ -57,7 +59,7 @@ BOUNDED = {
 
 
 def operations() -> Iterator[Any]:
-    for name in ("customers", "activities", "mailing"):
+    for name in ("customers", "activities", "pipeline", "mailing"):
         for path, method, operation in operations_of(DOCUMENTS[name]):
             yield pytest.param(DOCUMENTS[name], operation, id=f"{method.upper()} {path}")
 

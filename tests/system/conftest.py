@@ -11,7 +11,7 @@ from shared.chassis.testing.servers import Postgres, find_rabbitmq
 from shared.contracts.wiring import EXCHANGES, bindings
 from tests.system.processes import ServiceProcess, stopping
 
-SERVICES = ("customers", "activities", "mailing")
+SERVICES = ("customers", "activities", "pipeline", "mailing")
 
 
 @pytest.fixture

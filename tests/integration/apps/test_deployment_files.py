@@ -72,6 +72,7 @@ def test_each_broker_user_has_the_password_of_its_url(made: Path) -> None:
     assert {user["name"] for user in users} == {
         "customers",
         "activities",
+        "pipeline",
         "mailing",
         "erp",
         "deploy",
