@@ -18,12 +18,6 @@ from pydantic import SecretStr
 import services.activities.bootstrap as activities_bootstrap
 import services.activities.persistence.tables as activities_tables
 import services.activities.settings as activities_settings
-from services.activities.persistence.projection import (
-    ContactRow,
-    CustomerRow,
-    save_contacts,
-    save_customers,
-)
 from services.activities.persistence.sellers import save_seller
 from services.customers import bootstrap
 from services.customers.persistence.tables import metadata
@@ -34,6 +28,12 @@ from shared.chassis.jobs import insert_job
 from shared.chassis.migrations import upgrade
 from shared.chassis.service import Service
 from shared.chassis.testing.servers import Postgres
+from shared.projection.store import (
+    ContactRow,
+    CustomerRow,
+    save_contacts,
+    save_customers,
+)
 from tests.integration.customers.api_helpers import contact_at, delete, made
 from tests.integration.customers.erp import customer, document, event, send
 from tests.integration.customers.importing import mapped
