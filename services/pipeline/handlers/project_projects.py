@@ -12,7 +12,7 @@ async def on_project_recorded(batch: Batch[ProjectRecorded], uow: UnitOfWork) ->
     recorded = newest(
         (message.data for message in batch),
         key=lambda data: (data.project_source, data.project_ref),
-        version=lambda data: (data.project_version or 0, data.said_at),
+        version=lambda data: data.version,
     )
     await save_projects(
         uow.connection,
@@ -20,8 +20,7 @@ async def on_project_recorded(batch: Batch[ProjectRecorded], uow: UnitOfWork) ->
             ProjectRow(
                 source=data.project_source,
                 project_ref=data.project_ref,
-                version=data.project_version or 0,
-                said_at=data.said_at,
+                version=data.version,
                 customer_id=data.customer_id,
                 name=data.name,
                 active=data.active,

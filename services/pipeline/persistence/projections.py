@@ -11,12 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 @dataclass(frozen=True, slots=True)
 class ProjectRow:
-    """A project as it is to stand; of one version, what was said last holds."""
+    """A project as it is to stand."""
 
     source: str
     project_ref: str
     version: int
-    said_at: datetime
     customer_id: UUID
     name: str
     active: bool
@@ -47,7 +46,6 @@ async def save_projects(connection: AsyncConnection, rows: Sequence[ProjectRow])
             "sources": [row.source for row in rows],
             "refs": [row.project_ref for row in rows],
             "versions": [row.version for row in rows],
-            "said": [row.said_at for row in rows],
             "customers": [row.customer_id for row in rows],
             "names": [row.name for row in rows],
             "active": [row.active for row in rows],
@@ -77,20 +75,17 @@ async def save_documents(connection: AsyncConnection, rows: Sequence[DocumentRow
 
 _PROJECTS = text(
     """
-    INSERT INTO project (source, project_ref, project_version, said_at, customer_id, name, active,
-                         violated_rule)
+    INSERT INTO project (source, project_ref, version, customer_id, name, active, violated_rule)
     SELECT * FROM unnest(
         CAST(:sources AS text[]), CAST(:refs AS text[]), CAST(:versions AS bigint[]),
-        CAST(:said AS timestamptz[]), CAST(:customers AS uuid[]), CAST(:names AS text[]),
-        CAST(:active AS boolean[]), CAST(:rules AS text[]))
-        AS new (source, project_ref, project_version, said_at, customer_id, name, active, rule)
+        CAST(:customers AS uuid[]), CAST(:names AS text[]), CAST(:active AS boolean[]),
+        CAST(:rules AS text[]))
+        AS new (source, project_ref, version, customer_id, name, active, rule)
     ORDER BY source COLLATE "C", project_ref COLLATE "C"
     ON CONFLICT (source, project_ref) DO UPDATE SET
-        project_version = EXCLUDED.project_version, said_at = EXCLUDED.said_at,
-        customer_id = EXCLUDED.customer_id, name = EXCLUDED.name, active = EXCLUDED.active,
-        violated_rule = EXCLUDED.violated_rule
-    WHERE (EXCLUDED.project_version, EXCLUDED.said_at)
-          >= (project.project_version, project.said_at)
+        version = EXCLUDED.version, customer_id = EXCLUDED.customer_id, name = EXCLUDED.name,
+        active = EXCLUDED.active, violated_rule = EXCLUDED.violated_rule
+    WHERE EXCLUDED.version > project.version
     """
 )
 _DOCUMENTS = text(
