@@ -64,6 +64,7 @@ CATALOGUE: dict[str, EventType] = {
         EventType("customers.relationship-ended.v1", customers.RelationshipEnded, ()),
         EventType("customers.document-recorded.v1", customers.DocumentRecorded, ("pipeline",)),
         EventType("customers.rule-violated.v1", customers.RuleViolated, ()),
+        EventType("customers.project-recorded.v1", customers.ProjectRecorded, ("pipeline",)),
         EventType("customers.bans-changed.v1", customers.BansChanged, ("mailing",)),
         EventType(
             "customers.consent-confirmed.v1",
@@ -72,9 +73,7 @@ CATALOGUE: dict[str, EventType] = {
             fleeting=True,
         ),
         EventType("customers.consent-baselined.v1", customers.ConsentBaselined, ("mailing",)),
-        EventType(
-            "customers.person-erased.v1", customers.PersonErased, ("activities", "pipeline")
-        ),
+        EventType("customers.person-erased.v1", customers.PersonErased, ("activities", "pipeline")),
         EventType(
             "mailing.consent-probed.v1", mailing.ConsentProbed, ("customers",), fleeting=True
         ),

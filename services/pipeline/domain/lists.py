@@ -67,7 +67,7 @@ LISTS: dict[str, ListDefinition] = {
                     preset=Outcome.OPEN.value,
                 ),
                 "closed": Fact(FactKind.FLAG, "nothing more is to be done (TS-A1)"),
-                "status": Fact(FactKind.CODE, "what people call it, such as Open – won (TS-37)"),
+                "status": Fact(FactKind.CODE, "what people call it, free text (TS-37)"),
                 "rejection": Fact(
                     FactKind.REFERENCE,
                     "the reason that is pre-filled where the deal is lost (TS-A2)",

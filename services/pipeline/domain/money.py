@@ -49,8 +49,8 @@ def shares(value: int, weights: Sequence[int]) -> list[int]:
     """
     Split an amount (not negative) by weights in per cent that sum to 100; the parts sum to it.
 
-    The n-th part is what the first n weights make, rounded down, less what came before. The database
-    splits in the same way (TS-A12).
+    The n-th part is what the first n weights make, rounded down, less what came before. The
+    database splits in the same way (TS-A12).
     """
     parts, before, reached = [], 0, 0
     for weight in weights:

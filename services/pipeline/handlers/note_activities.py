@@ -10,7 +10,7 @@ from shared.contracts.activities import ActivitySaved
 
 
 async def on_activity_saved(batch: Batch[ActivitySaved], uow: UnitOfWork) -> None:
-    """Note done activities that name an opportunity; an earlier one than is known changes nothing."""
+    """Note done activities that name an opportunity; an earlier one changes nothing."""
     last: dict[UUID, datetime] = {}
     for message in batch:
         data = message.data

@@ -10,9 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 async def note_activities(connection: AsyncConnection, last: Mapping[UUID, datetime]) -> None:
     """Note when something was last done about these opportunities, unless it is known as later."""
-    await connection.execute(
-        _NOTE, {"ids": list(last), "moments": [last[one] for one in last]}
-    )
+    await connection.execute(_NOTE, {"ids": list(last), "moments": [last[one] for one in last]})
 
 
 # No new version: nothing that people say about it has changed.

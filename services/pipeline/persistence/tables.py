@@ -172,7 +172,9 @@ Table(
     Index("ix_opportunity_stage", "stage", "position", "opportunity_id", postgresql_where=LIVE),
     # Who holds this stage, deleted ones too.
     Index("ix_opportunity_stage_held", "stage"),
-    Index("ix_opportunity_expected", "expected_close", "opportunity_id", postgresql_where=LIVE_OPEN),
+    Index(
+        "ix_opportunity_expected", "expected_close", "opportunity_id", postgresql_where=LIVE_OPEN
+    ),
     Index("ix_opportunity_closed", "closed_on", "opportunity_id", postgresql_where=LIVE),
     Index("ix_opportunity_sellers", "sellers", postgresql_using="gin"),
     Index(
@@ -196,8 +198,8 @@ Table(
     ),
 )
 
-# --- What was believed when: each state of an opportunity, from and until a moment. A trigger writes
-# them, so that no way of changing an opportunity goes past it.
+# --- What was believed when: each state of an opportunity, from and until a moment. A trigger
+# writes them, so that no way of changing an opportunity goes past it.
 Table(
     "opportunity_state",
     metadata,

@@ -25,9 +25,7 @@ async def pipeline(postgres: Postgres) -> AsyncIterator[Service]:
         await upgrade(engine, bootstrap.VERSIONS, metadata)  # type: ignore[arg-type]
 
     async with postgres.database("pipeline", build) as url:
-        settings = Settings(
-            database_url=url, broker_url="amqp://unused", api_key=KEY, pool_size=5
-        )
+        settings = Settings(database_url=url, broker_url="amqp://unused", api_key=KEY, pool_size=5)
         service = bootstrap.build(settings, InProcessBus())
         assert service.prepare is not None
         await service.prepare()
