@@ -21,14 +21,12 @@ from services.activities.persistence.projection import (
 from services.activities.persistence.tables import metadata
 from services.activities.settings import Settings
 from shared.chassis.bus.in_process import InProcessBus
-from shared.chassis.messages import Incoming
 from shared.chassis.migrations import upgrade
 from shared.chassis.service import Service
 from shared.chassis.testing.servers import Postgres
 from shared.contracts.pipeline import Membership, UserGroupSaved
 from tests.integration.activities.hearing import hear, told
 from tests.integration.customers.api_helpers import made
-from tests.integration.customers.erp import work_off
 
 # Whom the examples name.
 SELLERS = ("anna.k", "ville.s")
@@ -49,7 +47,7 @@ class Activities:
     deleted: dict[str, str] = field(default_factory=dict)
 
     async def fill(self) -> None:
-        """Let there be sellers, a group of them, and messages that are parked."""
+        """Let there be sellers and a group of them."""
         for seller in SELLERS:
             await self._seller(seller)
         group = UserGroupSaved(
@@ -57,9 +55,6 @@ class Activities:
         )
         await hear(self.service, [told(group)])
         self.ids["groups"].append(str(group.group_id))
-        broken = told(UserGroupSaved(group_id=uuid4(), version=1, title="Broken"))
-        await self.service.inbox.store([Incoming(b"{}", broken.headers)])
-        await work_off(self.service)
 
     async def remake(self, path: str) -> bool:
         """Make what the path asks about; tell whether it is one of activities at all."""

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 import httpx
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from services.customers import bootstrap
 from services.customers.persistence.tables import metadata
@@ -23,7 +24,7 @@ from shared.chassis.migrations import upgrade
 from shared.chassis.service import Service
 from shared.chassis.testing.servers import Postgres
 from tests.integration.customers.api_helpers import contact_at, delete, made
-from tests.integration.customers.erp import customer, document, event, send
+from tests.integration.customers.erp import customer, document, send
 from tests.integration.customers.importing import mapped
 from tests.integration.mailing.rig import Rig, open_rig
 from tests.integration.openapi.activities import WAIT, Activities, open_activities
@@ -140,6 +141,8 @@ class World:
             await self._job()
         elif path.startswith("/v1/imports/{"):
             await self._import(runs=path.endswith("/undo"))
+        elif path.startswith("/v1/inboxes/"):
+            await self._parked(path.split("/")[3])
         elif path.startswith(("/v1/bans", "/v1/hand-offs", "/v1/reachability")):
             await self._mailed()
 
@@ -160,6 +163,16 @@ class World:
         self.ids["customers"].append(one["customer_id"])
         self.ids["contacts"].append(person["contact_id"])
         await self.activities.told(one, person)
+
+    async def _parked(self, name: str) -> None:
+        """Let a message be parked that says nothing; those of before may be redriven by now."""
+        services = [self.customers, self.activities.service, self.mailing.service]
+        (service,) = [one for one in services if one.name == name]
+        heard = next(iter(service.subscriptions))
+        empty = {"specversion": "1.0", "id": str(uuid4()), "source": "/test", "type": heard}
+        await send(service, [{**empty, "data": {}}])
+        parked = (await self.api.get(f"/v1/inboxes/{name}/parked-messages")).json()["items"]
+        self.ids["parked-messages"] = [str(one["seq"]) for one in parked]
 
     async def _job(self) -> None:
         # Nobody does work of this kind: it waits until it is cancelled.
@@ -187,6 +200,9 @@ class World:
         self.ids["operations"].append(answer.json()["operation_id"])
 
     async def _mailed(self) -> None:
+        # What was parked for the routes of inboxes would be taken for a fault.
+        async with self.mailing.service.units() as unit:
+            await unit.connection.execute(text("DELETE FROM inbox WHERE state <> 'done'"))
         # The news must be fresh, or marketing is refused and nothing further is tried.
         await self.mailing.refresh()
         address = f"{uuid4().hex}@example.com"
@@ -265,8 +281,6 @@ async def _fill(world: World, customers: Service) -> None:
             document("sales-order-posted", "2", "b", "2024-02-01"),
         ],
     )
-    broken = event("customer-saved", {"erp_ref": 1})
-    await send(customers, [broken])
     for title in ("One", "Two"):
         await made(world.api, "/v1/categories", title=title)
     for name in ("customer-attributes", "contact-attributes"):
@@ -282,7 +296,6 @@ async def _fill(world: World, customers: Service) -> None:
     lists = (await world.api.get("/v1/activity-lists")).json()
     world.ids["activity-lists"] = [one["name"] for one in lists]
     world.ids["lists"] = [one["name"] for one in (await world.api.get("/v1/lists")).json()]
-    world.ids["parked-messages"] = ["1", "2"]
     world.ids["settings"] = [one["name"] for one in (await world.api.get("/v1/settings")).json()]
     profiles = (await world.api.get("/v1/list-profiles")).json()
     world.ids["list-profiles"] = [one["name"] for one in profiles]
