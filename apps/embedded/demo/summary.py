@@ -140,12 +140,11 @@ async def _segment(client: httpx.AsyncClient, console: Console) -> None:
             item["segment_id"] for item in page["items"] if item["name"] == SEGMENT["name"]
         )
     counts = (await client.get(f"/v1/segments/{segment_id}/counts")).json()
-    by_channel = counts.get("channels", counts)
     table = Table(
         "channel", "members", "mailable", "banned", "without address", title=str(SEGMENT["name"])
     )
     for channel in CHANNELS:
-        of = by_channel[channel]
+        of = counts[channel]
         table.add_row(
             channel,
             *(f"{of[name]:,}" for name in ("members", "mailable", "banned", "without_address")),
