@@ -87,6 +87,8 @@ class _Row:
     present: Present
     rules: Rules
     changes: dict[str, Sequence[Any]] = field(default_factory=dict)
+    # Countries by record.
+    homes: dict[str, str] = field(default_factory=dict)
     # What its cells tell of attributes.
     told: list[tuple[Column, Told]] = field(default_factory=list)
     customers_out: list[CustomerState] = field(default_factory=list)
@@ -124,19 +126,24 @@ class _Row:
 
     def _given(self) -> tuple[dict[Column, Any], list[FieldProblem]]:
         given: dict[Column, Any] = {}
-        problems: list[FieldProblem] = []
-        for column in self.rules.columns:
+        problems: dict[int, FieldProblem] = {}
+        # Countries first: a number without a prefix is seen from where the row says it is.
+        for column in sorted(self.rules.columns, key=lambda one: one.field != "country"):
             text = self.cells[column.place]
             if not text:
                 continue
+            region = self.homes.get(column.record, self.rules.region)
             try:
-                given[column] = value = read_cell(column, text, self.rules)
-                if column.attribute is not None:
-                    self.told.append((column, value))
+                given[column] = value = read_cell(column, text, self.rules, region=region)
             except InvalidField as error:
                 reason = error.fields[0].reason
-                problems.append(FieldProblem(column.header, reason, error.remedy))
-        return given, problems
+                problems[column.place] = FieldProblem(column.header, reason, error.remedy)
+                continue
+            if column.field == "country":
+                self.homes[column.record] = value
+            if column.attribute is not None:
+                self.told.append((column, value))
+        return given, [problems[place] for place in sorted(problems)]
 
     def _refused(self, given: Mapping[Column, Any], problems: list[FieldProblem]) -> RowFate:
         """Refuse the row; a ban that it tells of a contact who is there is set all the same."""
@@ -204,9 +211,10 @@ class _Row:
 
     def _new_customer(self, told: Mapping[str, Any]) -> CustomerState:
         if "name" not in told:
+            keys = " or ".join(repr(told[kind]) for kind in self.rules.match if kind in told)
             raise _Refused(
                 self._header("customer.name"),
-                "is empty, and there is no such customer yet",
+                f"is empty, and there is no customer {keys} yet",
                 "Fill in the name, or the key of a customer that is there.",
             )
         self.changes["customer.created"] = [None, True]
