@@ -228,8 +228,8 @@ def _by_letters(telling: bytes) -> str | None:
 
 
 def _likelihood(char: str, before: str) -> float:
-    # Many type ´ for an apostrophe: l´Avenir is no lŽAvenir, nor is a capital behind a small letter.
-    if char == "´":
+    # Many type an acute accent for an apostrophe; one encoding has a capital in its place.
+    if char == "\N{ACUTE ACCENT}":
         return 0.0
     if char.isupper() and before.islower():
         return -1.0
