@@ -57,7 +57,7 @@ class Rules:
     day: date
     headcount_class: Callable[[int], int | None]
     new_id: Callable[[], UUID]
-    # The key for a title that no list has yet, where the column creates what is missing.
+    # Notes a title that no list has yet, where the column creates what is missing.
     missing: Callable[[str, str], int] | None = None
 
 

@@ -5,7 +5,7 @@ what is there. An import sets bans and lifts none, whatever a cell says and what
 with the row (DESIGN 7.3).
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -237,11 +237,14 @@ class _Row:
                     f"Correct it, or find customers by it: add {kind!r} to `match`.",
                 )
         number = state.fields["number"]
-        if not state.created and told.get("number", number) != number:
+        # A new customer has one after the row that creates it, be it of the series.
+        is_new = "customer.created" in self.changes
+        if not is_new and told.get("number", number) != number:
             raise _Refused(
                 self._header("customer.number"),
-                f"the customer has the number {number!r}",
-                "An import changes no number: leave it out, or correct it.",
+                "the customer has another number",
+                "An import changes no number: leave it out, or tell it in the first row of the "
+                "customer.",
             )
         fields = {one: told.get(one, state.fields[one]) for one in CUSTOMER_FIELDS}
         for name in CUSTOMER_FIELDS:
@@ -462,7 +465,10 @@ def _day(value: date | None) -> str | None:
     return None if value is None else value.isoformat()
 
 
-def _shown(name: str, keys: Collection[int], rules: Rules) -> str | None:
-    titles = sorted(one.title for one in rules.values.get(name, ()) if one.key in keys)
-    missing = len([key for key in keys if key < 0])
-    return ", ".join(titles) or ("(new)" if missing else None)
+def _shown(name: str, keys: Set[int], rules: Rules) -> str | None:
+    known = [one for one in rules.values.get(name, ()) if one.key in keys]
+    titles = sorted(one.title for one in known)
+    # A rehearsal does not know any more how those of earlier rows are called.
+    if any(key < 0 for key in keys - {one.key for one in known}):
+        titles.append("(new)")
+    return ", ".join(titles) or None
