@@ -25,13 +25,13 @@ from services.activities.handlers.read_progress import read_leaders, read_period
 from services.activities.handlers.save_activity import record_activity
 from services.activities.messaging.publications import translate
 from services.activities.persistence.progress import Subject
-from services.activities.persistence.projection import CustomerRow, save_customers
 from services.activities.persistence.tables import metadata
 from shared.chassis.database import connect
 from shared.chassis.ids import new_id
 from shared.chassis.migrations import upgrade
 from shared.chassis.testing.servers import find_postgres
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from shared.projection.store import CustomerRow, save_customers
 
 SELLERS = 200
 SHORT, LONG = 60, 1800

@@ -35,7 +35,7 @@ FAILURE_SECONDS = 0.5
 
 log = get_logger(__name__)
 
-Handler = Callable[[Batch[Any], UnitOfWork], Awaitable[None]]
+Handler = Callable[[Batch[Any], UnitOfWork], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)

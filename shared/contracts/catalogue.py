@@ -64,6 +64,7 @@ CATALOGUE: dict[str, EventType] = {
         EventType("customers.relationship-ended.v1", customers.RelationshipEnded, ()),
         EventType("customers.document-recorded.v1", customers.DocumentRecorded, ()),
         EventType("customers.rule-violated.v1", customers.RuleViolated, ()),
+        EventType("customers.project-recorded.v1", customers.ProjectRecorded, ()),
         EventType("customers.bans-changed.v1", customers.BansChanged, ("mailing",)),
         EventType(
             "customers.consent-confirmed.v1",

@@ -221,6 +221,30 @@ class RuleViolated(Contract):
     said_at: Moment
 
 
+class ProjectRecorded(Contract):
+    """A project of an ERP was recorded for the customer that it names, or was changed there.
+
+    It is recorded whatever the customer's status allows. Of what is told of one project the highest
+    `version` holds. If the customer was merged since, the one that took its place is meant.
+    """
+
+    customer_id: UUID
+    version: Version
+    project_source: Text
+    project_ref: Key
+    project_version: int | None = Field(
+        default=None, description="that of the ERP; without one `said_at` decides there"
+    )
+    said_at: Moment = Field(description="when the ERP said it")
+    name: Text
+    active: bool
+    violated_rule: Text | None = Field(
+        default=None,
+        description="the flag of the status, such as selectable_in_project, that forbade the "
+        "customer when it was picked for this project",
+    )
+
+
 class BansChanged(Contract):
     """The bans of one contact or of one customer (then: of all its contacts in that role).
 

@@ -12,10 +12,10 @@ from services.activities.handlers.plan_activity import SaveActivity
 from services.activities.handlers.save_activity import record_activity
 from services.activities.handlers.tell_activities import tell_activities
 from services.activities.persistence import activities as store
-from services.activities.persistence.merged import survivors
-from services.activities.persistence.projection import find_contacts
 from shared.chassis.errors import Kind, Refusal
 from shared.chassis.unit_of_work import UnitOfWork
+from shared.projection.merged import survivors
+from shared.projection.store import find_contacts
 
 
 class AlreadyDone(Refusal):

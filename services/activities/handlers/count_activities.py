@@ -11,12 +11,12 @@ from services.activities.domain.statistics import Dimension, Question, called
 from services.activities.persistence.statistics import (
     count_lines,
     customer_lists,
-    customer_values,
     group_titles,
     seller_names,
 )
 from shared.chassis.errors import InvalidField, Kind, Refusal
 from shared.lists.store import values_of
+from shared.projection.store import find_values
 
 MOST_LINES = 20_000
 
@@ -112,8 +112,8 @@ async def _names(
         case Dimension.KIND | Dimension.TYPE | Dimension.CATEGORY | Dimension.ATTRIBUTE:
             values = await values_of(connection, [int(key) for key in keys])
             return {str(key): _of_value(row, language) for key, row in values.items()}
-    rows = await customer_values(connection, keys)
-    return {row.token: _of_value(row, language) for row in rows}
+    rows = await find_values(connection, keys)
+    return {token: _of_value(row, language) for token, row in rows.items()}
 
 
 def _of_day(dimension: str, day: date) -> Name:

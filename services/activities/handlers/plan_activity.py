@@ -29,12 +29,12 @@ from services.activities.domain.lists import (
     ACTIVITY_TYPE,
     LISTS,
 )
-from services.activities.persistence.projection import find_contacts, find_customers
 from services.activities.persistence.sellers import keep_sellers
 from shared.chassis.errors import InvalidField
 from shared.chassis.ids import new_id
 from shared.chassis.unit_of_work import UnitOfWork
 from shared.lists.store import find_values
+from shared.projection.store import find_contacts, find_customers
 
 
 @dataclass(frozen=True, slots=True)

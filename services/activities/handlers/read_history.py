@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.activities.persistence.projection import find_contacts, find_customers
 from shared.history.read import FieldChange, Naming, mentioned, named
 from shared.history.store import named_keys
+from shared.projection.store import find_contacts, find_customers
 
 _VALUES = frozenset({"category", "kind", "type", "attributes"})
 

@@ -7,7 +7,6 @@ from uuid import UUID
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.activities.persistence.projection import find_contacts, find_customers
 from services.activities.persistence.timeline import (
     After,
     Narrow,
@@ -15,6 +14,7 @@ from services.activities.persistence.timeline import (
     customer_timeline,
 )
 from shared.chassis.errors import Kind, Refusal
+from shared.projection.store import find_contacts, find_customers
 
 _IN_A_MOMENT = "Check the id; what was created just now is known in a moment, so try again."
 

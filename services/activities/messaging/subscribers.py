@@ -5,16 +5,16 @@ from zoneinfo import ZoneInfo
 
 from services.activities.domain.milestones import MilestoneKind
 from services.activities.handlers.keep_milestones import on_first_document, on_opportunity_closed
-from services.activities.handlers.on_person_erased import Clean, on_person_erased
-from services.activities.handlers.project_contacts import on_contact_deleted, on_contact_saved
-from services.activities.handlers.project_customers import (
-    on_classification_saved,
-    on_customer_deleted,
-    on_customer_saved,
+from services.activities.handlers.on_person_erased import (
+    Clean,
+    on_contact_deleted,
+    on_person_erased,
 )
+from services.activities.handlers.project_customers import on_customer_deleted, on_customer_saved
 from services.activities.handlers.project_groups import on_user_group_saved
 from shared.chassis.worker import Subscription
 from shared.contracts import customers, pipeline
+from shared.projection.handlers import on_classification_saved, on_contact_saved
 
 
 def subscriptions(zone: ZoneInfo, clean: Clean) -> dict[str, Subscription]:

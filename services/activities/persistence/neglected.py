@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.activities.persistence.survivors import one_merged_into, survivor_of
+from shared.projection.survivors import one_merged_into, survivor_of
 
 ANYBODY = ""
 

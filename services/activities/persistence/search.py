@@ -21,7 +21,7 @@ from services.activities.domain.lists import (
     ACTIVITY_TYPE,
 )
 from services.activities.domain.search import ActivityFilter
-from services.activities.persistence.merged import with_merged
+from shared.projection.merged import with_merged
 
 FEW_HITS = 4000
 LOOKED_AT_MOST = 10_000

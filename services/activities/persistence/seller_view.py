@@ -10,7 +10,7 @@ from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.activities.domain.cards import Card, When
-from services.activities.persistence.survivors import survivor_of
+from shared.projection.survivors import survivor_of
 
 # Days are days somewhere; no zone is further from UTC.
 ZONE_MARGIN = timedelta(days=1)

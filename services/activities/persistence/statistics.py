@@ -19,7 +19,7 @@ from services.activities.domain.lists import (
     ACTIVITY_TYPE,
 )
 from services.activities.domain.statistics import Dimension, Question
-from services.activities.persistence.survivors import survivor_of
+from shared.projection.survivors import survivor_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +89,6 @@ async def seller_names(connection: AsyncConnection, sellers: Collection[str]) ->
         {"sellers": list(sellers)},
     )
     return {row.seller: row.name for row in result}
-
-
-async def customer_values(connection: AsyncConnection, tokens: Collection[str]) -> Sequence[Any]:
-    """Return token, number, title and titles of values that customers hold."""
-    result = await connection.execute(
-        text(
-            "SELECT token, number, title, titles FROM classification "
-            "WHERE token = ANY(CAST(:tokens AS text[]))"
-        ),
-        {"tokens": list(tokens)},
-    )
-    return result.all()
 
 
 async def customer_lists(connection: AsyncConnection) -> list[str]:

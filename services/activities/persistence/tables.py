@@ -21,6 +21,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 from shared.chassis.tables import NAMING, add_chassis_tables, add_jobs_table, moment
 from shared.history.tables import add_history_table
 from shared.lists.tables import add_list_tables
+from shared.projection.tables import add_projection_tables
 
 LIVE = text("deleted_at IS NULL")
 LIVE_OPEN = text("deleted_at IS NULL AND state = 'open'")
@@ -30,6 +31,7 @@ add_chassis_tables(metadata)
 add_jobs_table(metadata)
 add_list_tables(metadata)
 add_history_table(metadata)
+add_projection_tables(metadata)
 
 
 def _uuid(name: str, **options: object) -> Column[object]:
@@ -48,59 +50,7 @@ def _version() -> Column[int]:
     return Column("version", BigInteger, nullable=False)
 
 
-# --- Projection of customers: newest version wins, deletion is a tombstone.
-Table(
-    "customer",
-    metadata,
-    _uuid("customer_id", primary_key=True),
-    _version(),
-    _flag("deleted"),
-    # Who has taken its place: its activities are shown with those of its survivor.
-    _uuid("merged_into"),
-    _words("number"),
-    _words("name"),
-    # The values that it holds, as tokens of shared/contracts/held.py.
-    Column("held", ARRAY(Text), nullable=False, server_default=text("'{}'")),
-    Column("started_on", Date),
-    Column("ended_on", Date),
-    Index("ix_customer_number", "number"),
-    Index(
-        "ix_customer_merged_into",
-        "merged_into",
-        postgresql_where=text("merged_into IS NOT NULL"),
-    ),
-)
-Table(
-    "contact",
-    metadata,
-    _uuid("contact_id", primary_key=True),
-    _version(),
-    _flag("deleted"),
-    _flag("erased"),
-    _uuid("merged_into"),
-    _words("name"),
-    Index(
-        "ix_contact_merged_into",
-        "merged_into",
-        postgresql_where=text("merged_into IS NOT NULL"),
-    ),
-)
-Table(
-    "classification",
-    metadata,
-    Column("token", Text, primary_key=True),
-    Column("list_name", Text, nullable=False),
-    Column("number", Integer, nullable=False),
-    _version(),
-    Column("title", Text, nullable=False),
-    Column("titles", JSONB, nullable=False, server_default=text("'{}'")),
-    # What it lies in, as a token: filters by a tree include the subtree.
-    Column("above", Text),
-    _flag("removed"),
-    Index("ix_classification_list_name", "list_name"),
-    Index("ix_classification_above", "above"),
-)
-# What of each version of a customer milestones are read off: a turn lies between two of them.
+# --- Milestones. They are read off what was told of a customer: a turn lies between two versions.
 Table(
     "customer_word",
     metadata,

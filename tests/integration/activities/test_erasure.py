@@ -12,13 +12,14 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from services.activities.handlers.on_person_erased import erase_persons
+from services.activities.handlers.on_person_erased import empty_what_they_did
 from services.activities.persistence.tables import metadata
 from shared.chassis.ids import new_id
 from shared.chassis.service import Service
 from shared.chassis.testing.waiting import eventually
 from shared.contracts.customers import ContactDeleted, ContactSaved, PersonalData, PersonErased
 from shared.contracts.types import Contract
+from shared.projection.erasure import erase_contacts
 from tests.integration.activities.attaching import attached, files
 from tests.integration.activities.test_recording import recorded
 from tests.integration.activities.world import World
@@ -177,7 +178,8 @@ async def test_what_is_recorded_while_a_person_is_erased_is_emptied_or_refused(
 
         async def erase(contact_id: UUID = person) -> None:
             async with activities.units() as unit:
-                await erase_persons([contact_id], unit, lambda: None)
+                persons = await erase_contacts(unit.connection, [contact_id])
+                await empty_what_they_did(persons, unit, lambda: None)
 
         told = {**said, "contacts": [str(person)]}
         answers = await asyncio.gather(

@@ -13,8 +13,8 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from services.activities.persistence.projection import ValueRow, save_values
 from shared.chassis.service import Service
+from shared.projection.store import ValueRow, save_values
 from tests.integration.activities.scattered import Scattered, scattered
 from tests.integration.activities.world import World
 

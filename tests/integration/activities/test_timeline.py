@@ -9,12 +9,6 @@ import httpx
 import pytest
 from sqlalchemy import event, text
 
-from services.activities.persistence.projection import (
-    ContactRow,
-    CustomerRow,
-    save_contacts,
-    save_customers,
-)
 from shared.chassis.service import Service
 from shared.contracts.customers import (
     ClassificationSaved,
@@ -22,6 +16,12 @@ from shared.contracts.customers import (
     CustomerSaved,
     FirstInvoicePosted,
     Relationship,
+)
+from shared.projection.store import (
+    ContactRow,
+    CustomerRow,
+    save_contacts,
+    save_customers,
 )
 from tests.integration.activities.hearing import hear, told
 from tests.integration.activities.test_recording import recorded

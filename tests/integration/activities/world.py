@@ -6,18 +6,18 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
-from services.activities.persistence.projection import (
-    ContactRow,
-    CustomerRow,
-    save_contacts,
-    save_customers,
-)
 from services.activities.persistence.sellers import save_seller
 from shared.chassis.ids import new_id
 from shared.chassis.messages import Incoming
 from shared.chassis.service import Service
 from shared.contracts.types import Contract
 from shared.contracts.wiring import publication
+from shared.projection.store import (
+    ContactRow,
+    CustomerRow,
+    save_contacts,
+    save_customers,
+)
 
 CATEGORY = {"crm-event": 1, "lead": 2, "sales-action": 3, "customer-visit": 4}
 """Numbers of the categories that are installed."""

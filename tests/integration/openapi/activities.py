@@ -12,12 +12,6 @@ from uuid import UUID, uuid4
 import httpx
 
 from services.activities import bootstrap
-from services.activities.persistence.projection import (
-    ContactRow,
-    CustomerRow,
-    save_contacts,
-    save_customers,
-)
 from services.activities.persistence.tables import metadata
 from services.activities.settings import Settings
 from shared.chassis.bus.in_process import InProcessBus
@@ -25,6 +19,12 @@ from shared.chassis.migrations import upgrade
 from shared.chassis.service import Service
 from shared.chassis.testing.servers import Postgres
 from shared.contracts.pipeline import Membership, UserGroupSaved
+from shared.projection.store import (
+    ContactRow,
+    CustomerRow,
+    save_contacts,
+    save_customers,
+)
 from tests.integration.activities.hearing import hear, told
 from tests.integration.customers.api_helpers import made
 

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 from services.activities.persistence.counting import count_activities, tell_watchers
-from services.activities.persistence.survivors import follow_merges
+from shared.projection.survivors import follow_merges
 from shared.history.migration import keep_history_of
 
 revision = '0001'
@@ -70,6 +70,7 @@ def upgrade() -> None:
     sa.Column('version', sa.BigInteger(), nullable=False),
     sa.Column('title', sa.Text(), nullable=False),
     sa.Column('titles', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
+    sa.Column('flags', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
     sa.Column('above', sa.Text(), nullable=True),
     sa.Column('removed', sa.Boolean(), server_default=sa.text('false'), nullable=False),
     sa.PrimaryKeyConstraint('token', name=op.f('pk_classification'))

@@ -1,8 +1,8 @@
-"""The projection of customers, contacts and their lists: the newest version wins, in any order."""
+"""Statements on customers, contacts and their lists: the newest version wins, in any order."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -54,6 +54,7 @@ class ValueRow:
     titles: Mapping[str, str]
     above: str | None
     removed: bool
+    flags: Mapping[str, bool] = field(default_factory=dict)
 
 
 async def save_customers(connection: AsyncConnection, rows: Sequence[CustomerRow]) -> None:
@@ -102,6 +103,7 @@ async def save_values(connection: AsyncConnection, rows: Sequence[ValueRow]) -> 
             "translated": [json.dumps(dict(row.titles)) for row in rows],
             "above": [row.above for row in rows],
             "removed": [row.removed for row in rows],
+            "flags": [json.dumps(dict(row.flags)) for row in rows],
         },
     )
 
@@ -135,6 +137,18 @@ async def find_contacts(
         {"ids": list(contact_ids)},
     )
     return {row.contact_id: row for row in result}
+
+
+async def find_values(connection: AsyncConnection, tokens: Collection[str]) -> dict[str, Row[Any]]:
+    """Return number, title, titles, flags and removed of these values, by token."""
+    result = await connection.execute(
+        text(
+            "SELECT token, number, title, titles, flags, removed FROM classification "
+            "WHERE token = ANY(CAST(:tokens AS text[]))"
+        ),
+        {"tokens": list(tokens)},
+    )
+    return {row.token: row for row in result}
 
 
 _CUSTOMERS = text(
@@ -178,16 +192,18 @@ _CONTACTS = text(
 )
 _VALUES = text(
     """
-    INSERT INTO classification (token, list_name, number, version, title, titles, above, removed)
-    SELECT token, list_name, number, version, title, CAST(titles AS jsonb), above, removed
+    INSERT INTO classification (token, list_name, number, version, title, titles, above, removed,
+                                flags)
+    SELECT token, list_name, number, version, title, CAST(titles AS jsonb), above, removed,
+           CAST(flags AS jsonb)
     FROM unnest(CAST(:tokens AS text[]), CAST(:lists AS text[]), CAST(:numbers AS integer[]),
                 CAST(:versions AS bigint[]), CAST(:titles AS text[]), CAST(:translated AS text[]),
-                CAST(:above AS text[]), CAST(:removed AS boolean[]))
-         AS new (token, list_name, number, version, title, titles, above, removed)
+                CAST(:above AS text[]), CAST(:removed AS boolean[]), CAST(:flags AS text[]))
+         AS new (token, list_name, number, version, title, titles, above, removed, flags)
     ORDER BY token COLLATE "C"
     ON CONFLICT (token) DO UPDATE SET
         version = EXCLUDED.version, title = EXCLUDED.title, titles = EXCLUDED.titles,
-        above = EXCLUDED.above, removed = EXCLUDED.removed
+        above = EXCLUDED.above, removed = EXCLUDED.removed, flags = EXCLUDED.flags
     WHERE EXCLUDED.version > classification.version
     """
 )

@@ -1,0 +1,1 @@
+"""What a service knows of customers, contacts and the lists that sort customers: as told."""
