@@ -57,7 +57,8 @@ _RETIRED: Any = Field(
 class ListSettingsInput(Input):
     """What is set for a list as a whole."""
 
-    own_tab: bool = Field(description="show it as a tab of its own")
+    # Few lists may be a tab, and the example is of all.
+    own_tab: bool = Field(description="show it as a tab of its own", examples=[False])
 
 
 @dataclass(frozen=True, slots=True)
