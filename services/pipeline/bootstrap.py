@@ -2,9 +2,17 @@
 
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+from services.pipeline.api.board import board_router
+from services.pipeline.api.bulk import bulk_router
+from services.pipeline.api.history import opportunity_history_router
 from services.pipeline.api.lists import lists_routers
+from services.pipeline.api.opportunities import moves_router, opportunities_router
+from services.pipeline.api.search import search_router
 from services.pipeline.api.tags import TAGS
+from services.pipeline.domain.opportunity import Rules
+from services.pipeline.handlers.find_stale import StaleFinder
 from services.pipeline.handlers.install_defaults import install_defaults
 from services.pipeline.messaging.publications import SOURCE, translate
 from services.pipeline.messaging.subscribers import subscriptions
@@ -31,6 +39,12 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
     url = settings.database_url.get_secret_value()
     engine = connect(url, name=NAME, pool_size=settings.pool_size)
     units = UnitOfWorkFactory(engine, clock, translate)
+    rules = Rules(
+        zone=ZoneInfo(settings.time_zone),
+        currency=settings.currency,
+        reason_required=settings.rejection_required,
+    )
+    stale = StaleFinder(units, rules.zone, quiet=timedelta(days=settings.stale_days))
     inbox = Inbox(engine, clock, read_label=read_label, read_data=read_data, body_hash=body_hash)
     heard = subscriptions()
     worker = Worker(
@@ -55,11 +69,20 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         worker=worker,
         relay=Relay(engine, bus, source=SOURCE, address=address_of),
         subscriptions=heard,
-        routers=[*lists_routers(units)],
+        routers=[
+            search_router(units, rules),
+            opportunities_router(units, rules),
+            moves_router(units, rules),
+            opportunity_history_router(units),
+            board_router(units, rules),
+            bulk_router(units, rules),
+            *lists_routers(units),
+        ],
         versions=VERSIONS,
         metadata=metadata,
         retention=timedelta(days=settings.retention_days),
         fleeting=FLEETING,
         prepare=prepare,
+        loops=[("staleness", stale.run)],
         tags=TAGS,
     )

@@ -3,6 +3,8 @@
 from services.pipeline.domain.lists import LISTS
 
 TAGS = {
+    "board": "Opportunities by stage, in the order in which people put them.",
+    "opportunities": "Expected sales: recorded, moved, won, lost, found.",
     "lists": "Which lists there are.",
     **{one.path: f"{one.meaning[0].upper()}{one.meaning[1:]}." for one in LISTS.values()},
 }
