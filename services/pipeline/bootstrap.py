@@ -1,8 +1,11 @@
 """Wires the pipeline service: the only place that sees all of it."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+from services.pipeline.api.forecast_recounts import forecast_recounts_router, recount_kinds
+from services.pipeline.api.forecasts import forecasts_router
 from services.pipeline.api.lists import lists_routers
 from services.pipeline.api.tags import TAGS
 from services.pipeline.handlers.install_defaults import install_defaults
@@ -14,6 +17,7 @@ from shared.chassis.bus.port import Bus
 from shared.chassis.clock import Clock, system_clock
 from shared.chassis.database import connect
 from shared.chassis.inbox import Inbox
+from shared.chassis.job_runner import SLOTS, JobRunner
 from shared.chassis.relay import Relay
 from shared.chassis.service import Service
 from shared.chassis.unit_of_work import UnitOfWorkFactory
@@ -23,6 +27,8 @@ from shared.contracts.envelope import body_hash
 from shared.contracts.wiring import address_of, read_data, read_label
 
 NAME = "pipeline"
+# A recount of a million opportunities is one statement.
+JOB_COMMAND_SECONDS = 120.0
 VERSIONS = Path(__file__).parent / "persistence" / "migrations" / "versions"
 
 
@@ -31,6 +37,17 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
     url = settings.database_url.get_secret_value()
     engine = connect(url, name=NAME, pool_size=settings.pool_size)
     units = UnitOfWorkFactory(engine, clock, translate)
+    zone = ZoneInfo(settings.time_zone)
+    jobs = JobRunner(
+        connect(
+            url,
+            name=f"{NAME}-jobs",
+            pool_size=2 * SLOTS,
+            command_seconds=JOB_COMMAND_SECONDS,
+        ),
+        units,
+        recount_kinds(),
+    )
     inbox = Inbox(engine, clock, read_label=read_label, read_data=read_data, body_hash=body_hash)
     heard = subscriptions()
     worker = Worker(
@@ -45,6 +62,9 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         async with units() as unit:
             await install_defaults(unit)
 
+    def today() -> date:
+        return clock().astimezone(zone).date()
+
     return Service(
         name=NAME,
         engine=engine,
@@ -55,11 +75,16 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         worker=worker,
         relay=Relay(engine, bus, source=SOURCE, address=address_of),
         subscriptions=heard,
-        routers=[*lists_routers(units)],
+        routers=[
+            forecast_recounts_router(units, jobs),
+            forecasts_router(units, today, settings.currency),
+            *lists_routers(units),
+        ],
         versions=VERSIONS,
         metadata=metadata,
         retention=timedelta(days=settings.retention_days),
         fleeting=FLEETING,
         prepare=prepare,
+        jobs=jobs,
         tags=TAGS,
     )

@@ -16,8 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.history.migration import Operations
 
 _DAY = """
-    CASE outcome WHEN 'open' THEN CAST(date_trunc('month', CAST(expected_close AS timestamp)) AS date)
-                 ELSE closed_on END
+    CASE outcome WHEN 'open'
+         THEN CAST(date_trunc('month', CAST(expected_close AS timestamp)) AS date)
+         ELSE closed_on END
 """
 _COUNTED = "deleted_at IS NULL AND outcome IN ('open', 'won')"
 
@@ -37,7 +38,8 @@ def shares_of(rows: str, *, beside: tuple[str, ...] = ()) -> str:
                      (value * probability + 50) / 100 AS weighted, sellers, weights{others}
               FROM {rows} AS one WHERE {_COUNTED}) AS whole
         CROSS JOIN LATERAL (
-            SELECT coalesce(sellers[1], '') AS seller, value, weighted WHERE cardinality(sellers) < 2
+            SELECT coalesce(sellers[1], '') AS seller, value, weighted
+            WHERE cardinality(sellers) < 2
             UNION ALL
             SELECT seller, value * upto / 100 - value * (upto - weight) / 100,
                    weighted * upto / 100 - weighted * (upto - weight) / 100
