@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -191,3 +193,42 @@ async def test_many_writers_at_once_neither_lose_a_sum_nor_wait_in_a_ring(rows: 
 
     await asyncio.gather(*(move(place) for place in range(4)))
     await check(rows)
+
+
+@pytest.fixture
+async def recounts(pipeline: Service, api: httpx.AsyncClient) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a service that does its jobs."""
+    assert pipeline.jobs is not None
+    running = asyncio.create_task(pipeline.jobs.run())
+    yield api
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await pipeline.jobs.close()
+
+
+@pytest.mark.requirement("TS-27", "TS-31")
+async def test_a_recount_mends_what_somebody_broke_and_nothing_else(
+    recounts: httpx.AsyncClient, rows: Rows
+) -> None:
+    async def mended() -> Any:
+        answer = await recounts.post("/v1/forecast-recounts")
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    await rows.add(*(Opportunity(100 + n, DAYS[n % 4], sellers=SHARED[n % 5]) for n in range(20)))
+    assert await mended() == {"forecast_share": 0, "forecast_count": 0}
+    await rows.write(
+        "UPDATE forecast_share SET value = value + 7 WHERE seller = 'bo.s'",
+        "DELETE FROM forecast_share WHERE seller = ''",
+        "INSERT INTO forecast_count VALUES ('2031-01-01', '{x}', 'EUR', 1, 0, 5, 3)",
+    )
+    broken = await rows.read("SELECT count(*) FROM forecast_share WHERE seller = 'bo.s'")
+    # The days lie in three months, and in each is one of nobody's.
+    assert await mended() == {"forecast_share": broken[0][0] + 3, "forecast_count": 1}
+    await rows.write(
+        f"UPDATE opportunity SET deleted_at = now() WHERE {_EVERY}",  # noqa: S608
+        every=2,
+        place=1,
+    )
+    await check(rows)
+    assert await mended() == {"forecast_share": 0, "forecast_count": 0}
