@@ -1,11 +1,13 @@
 """Wires the pipeline service: the only place that sees all of it."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from services.pipeline.api.board import board_router
 from services.pipeline.api.bulk import bulk_router
+from services.pipeline.api.forecast_recounts import forecast_recounts_router, recount_kinds
+from services.pipeline.api.forecasts import forecasts_router
 from services.pipeline.api.history import opportunity_history_router
 from services.pipeline.api.lists import lists_routers
 from services.pipeline.api.opportunities import moves_router, opportunities_router
@@ -22,6 +24,7 @@ from shared.chassis.bus.port import Bus
 from shared.chassis.clock import Clock, system_clock
 from shared.chassis.database import connect
 from shared.chassis.inbox import Inbox
+from shared.chassis.job_runner import SLOTS, JobRunner
 from shared.chassis.relay import Relay
 from shared.chassis.service import Service
 from shared.chassis.unit_of_work import UnitOfWorkFactory
@@ -31,6 +34,8 @@ from shared.contracts.envelope import body_hash
 from shared.contracts.wiring import address_of, read_data, read_label
 
 NAME = "pipeline"
+# A recount of a million opportunities is one statement.
+JOB_COMMAND_SECONDS = 120.0
 VERSIONS = Path(__file__).parent / "persistence" / "migrations" / "versions"
 
 
@@ -39,12 +44,23 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
     url = settings.database_url.get_secret_value()
     engine = connect(url, name=NAME, pool_size=settings.pool_size)
     units = UnitOfWorkFactory(engine, clock, translate)
+    zone = ZoneInfo(settings.time_zone)
     rules = Rules(
-        zone=ZoneInfo(settings.time_zone),
+        zone=zone,
         currency=settings.currency,
         reason_required=settings.rejection_required,
     )
-    stale = StaleFinder(units, rules.zone, quiet=timedelta(days=settings.stale_days))
+    stale = StaleFinder(units, zone, quiet=timedelta(days=settings.stale_days))
+    jobs = JobRunner(
+        connect(
+            url,
+            name=f"{NAME}-jobs",
+            pool_size=2 * SLOTS,
+            command_seconds=JOB_COMMAND_SECONDS,
+        ),
+        units,
+        recount_kinds(),
+    )
     inbox = Inbox(engine, clock, read_label=read_label, read_data=read_data, body_hash=body_hash)
     heard = subscriptions()
     worker = Worker(
@@ -58,6 +74,9 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
     async def prepare() -> None:
         async with units() as unit:
             await install_defaults(unit)
+
+    def today() -> date:
+        return clock().astimezone(zone).date()
 
     return Service(
         name=NAME,
@@ -76,6 +95,8 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             opportunity_history_router(units),
             board_router(units, rules),
             bulk_router(units, rules),
+            forecast_recounts_router(units, jobs),
+            forecasts_router(units, today, settings.currency),
             *lists_routers(units),
         ],
         versions=VERSIONS,
@@ -84,5 +105,6 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         fleeting=FLEETING,
         prepare=prepare,
         loops=[("staleness", stale.run)],
+        jobs=jobs,
         tags=TAGS,
     )

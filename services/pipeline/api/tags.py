@@ -5,6 +5,8 @@ from services.pipeline.domain.lists import LISTS
 TAGS = {
     "board": "Opportunities by stage, in the order in which people put them.",
     "opportunities": "Expected sales: recorded, moved, won, lost, found.",
+    "forecast-recounts": "What forecasts read, counted anew.",
+    "forecasts": "What will be sold, by what it goes by, and what it covers of a target.",
     "lists": "Which lists there are.",
     **{one.path: f"{one.meaning[0].upper()}{one.meaning[1:]}." for one in LISTS.values()},
 }

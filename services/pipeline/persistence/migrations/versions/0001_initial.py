@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from services.pipeline.persistence.rollups import keep_rollups
 from shared.history.migration import keep_history_of
 from shared.projection.survivors import follow_merges
 
@@ -411,4 +412,5 @@ def upgrade() -> None:
     op.create_index('ix_opportunity_state_since', 'opportunity_state', ['since'], unique=False)
 
     follow_merges(op)
+    keep_rollups(op)
     keep_history_of(op, HISTORY_OF, but=NOT_KEPT)
