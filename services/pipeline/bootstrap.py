@@ -6,8 +6,10 @@ from pathlib import Path
 from services.pipeline.api.lists import lists_routers
 from services.pipeline.api.tags import TAGS
 from services.pipeline.handlers.install_defaults import install_defaults
+from services.pipeline.handlers.pipeline_lists import PIPELINE_LISTS
 from services.pipeline.messaging.publications import SOURCE, translate
 from services.pipeline.messaging.subscribers import subscriptions
+from services.pipeline.persistence.profiles import load_profiles
 from services.pipeline.persistence.tables import metadata
 from services.pipeline.settings import Settings
 from shared.chassis.bus.port import Bus
@@ -21,8 +23,10 @@ from shared.chassis.worker import Worker
 from shared.contracts.catalogue import FLEETING
 from shared.contracts.envelope import body_hash
 from shared.contracts.wiring import address_of, read_data, read_label
+from shared.lists.profiles_api import profiles_router
 
 NAME = "pipeline"
+PROFILES = "List the profiles: the defaults, and the sales processes that vendors' manuals show."
 VERSIONS = Path(__file__).parent / "persistence" / "migrations" / "versions"
 
 
@@ -55,7 +59,16 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         worker=worker,
         relay=Relay(engine, bus, source=SOURCE, address=address_of),
         subscriptions=heard,
-        routers=[*lists_routers(units)],
+        routers=[
+            *lists_routers(units),
+            profiles_router(
+                units,
+                PIPELINE_LISTS,
+                load_profiles(),
+                about=PROFILES,
+                path="/v1/pipeline-profiles",
+            ),
+        ],
         versions=VERSIONS,
         metadata=metadata,
         retention=timedelta(days=settings.retention_days),

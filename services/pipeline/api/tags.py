@@ -3,6 +3,6 @@
 from services.pipeline.domain.lists import LISTS
 
 TAGS = {
-    "lists": "Which lists there are.",
+    "lists": "Which lists there are, and profiles to fill them.",
     **{one.path: f"{one.meaning[0].upper()}{one.meaning[1:]}." for one in LISTS.values()},
 }
