@@ -3,8 +3,10 @@
 from datetime import timedelta
 from pathlib import Path
 
+from services.pipeline.api.list_history import list_history_router
 from services.pipeline.api.lists import lists_routers
 from services.pipeline.api.tags import TAGS
+from services.pipeline.api.user_groups import user_groups_router
 from services.pipeline.handlers.install_defaults import install_defaults
 from services.pipeline.handlers.pipeline_lists import PIPELINE_LISTS
 from services.pipeline.messaging.publications import SOURCE, translate
@@ -60,7 +62,9 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         relay=Relay(engine, bus, source=SOURCE, address=address_of),
         subscriptions=heard,
         routers=[
+            user_groups_router(units),
             *lists_routers(units),
+            list_history_router(units),
             profiles_router(
                 units,
                 PIPELINE_LISTS,
