@@ -5,6 +5,8 @@ from pathlib import Path
 
 from services.pipeline.api.list_history import list_history_router
 from services.pipeline.api.lists import lists_routers
+from services.pipeline.api.rates import rates_router
+from services.pipeline.api.revenue_targets import revenue_targets_router
 from services.pipeline.api.tags import TAGS
 from services.pipeline.api.user_groups import user_groups_router
 from services.pipeline.handlers.install_defaults import install_defaults
@@ -63,6 +65,8 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         subscriptions=heard,
         routers=[
             user_groups_router(units),
+            rates_router(units, settings.currency),
+            revenue_targets_router(units, settings.currency),
             *lists_routers(units),
             list_history_router(units),
             profiles_router(
