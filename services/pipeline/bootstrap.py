@@ -9,15 +9,20 @@ from services.pipeline.api.bulk import bulk_router
 from services.pipeline.api.forecast_recounts import forecast_recounts_router, recount_kinds
 from services.pipeline.api.forecasts import forecasts_router
 from services.pipeline.api.history import opportunity_history_router
+from services.pipeline.api.list_history import list_history_router
 from services.pipeline.api.lists import lists_routers
 from services.pipeline.api.opportunities import moves_router, opportunities_router
+from services.pipeline.api.revenue_targets import revenue_targets_router
 from services.pipeline.api.search import search_router
 from services.pipeline.api.tags import TAGS
+from services.pipeline.api.user_groups import user_groups_router
 from services.pipeline.domain.opportunity import Rules
 from services.pipeline.handlers.find_stale import StaleFinder
 from services.pipeline.handlers.install_defaults import install_defaults
+from services.pipeline.handlers.pipeline_lists import PIPELINE_LISTS
 from services.pipeline.messaging.publications import SOURCE, translate
 from services.pipeline.messaging.subscribers import subscriptions
+from services.pipeline.persistence.profiles import load_profiles
 from services.pipeline.persistence.tables import metadata
 from services.pipeline.settings import Settings
 from shared.chassis.bus.port import Bus
@@ -32,10 +37,12 @@ from shared.chassis.worker import Worker
 from shared.contracts.catalogue import FLEETING
 from shared.contracts.envelope import body_hash
 from shared.contracts.wiring import address_of, read_data, read_label
+from shared.lists.profiles_api import profiles_router
 
 NAME = "pipeline"
 # A recount of a million opportunities is one statement.
 JOB_COMMAND_SECONDS = 120.0
+PROFILES = "List the profiles: the defaults, and the sales processes that vendors' manuals show."
 VERSIONS = Path(__file__).parent / "persistence" / "migrations" / "versions"
 
 
@@ -98,6 +105,17 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             forecast_recounts_router(units, jobs),
             forecasts_router(units, today, settings.currency),
             *lists_routers(units),
+            user_groups_router(units),
+            revenue_targets_router(units, settings.currency),
+            *lists_routers(units),
+            list_history_router(units),
+            profiles_router(
+                units,
+                PIPELINE_LISTS,
+                load_profiles(),
+                about=PROFILES,
+                path="/v1/pipeline-profiles",
+            ),
         ],
         versions=VERSIONS,
         metadata=metadata,
