@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from services.pipeline.persistence.states import keep_states
 from shared.history.migration import keep_history_of
 from shared.projection.survivors import follow_merges
 
@@ -409,3 +410,4 @@ def upgrade() -> None:
 
     follow_merges(op)
     keep_history_of(op, HISTORY_OF, but=NOT_KEPT)
+    keep_states(op)
