@@ -2,7 +2,9 @@
 
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+from services.pipeline.api.forecast_history import forecast_history_router
 from services.pipeline.api.lists import lists_routers
 from services.pipeline.api.tags import TAGS
 from services.pipeline.handlers.install_defaults import install_defaults
@@ -31,6 +33,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
     url = settings.database_url.get_secret_value()
     engine = connect(url, name=NAME, pool_size=settings.pool_size)
     units = UnitOfWorkFactory(engine, clock, translate)
+    zone = ZoneInfo(settings.time_zone)
     inbox = Inbox(engine, clock, read_label=read_label, read_data=read_data, body_hash=body_hash)
     heard = subscriptions()
     worker = Worker(
@@ -55,7 +58,10 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         worker=worker,
         relay=Relay(engine, bus, source=SOURCE, address=address_of),
         subscriptions=heard,
-        routers=[*lists_routers(units)],
+        routers=[
+            forecast_history_router(units, zone, settings.currency),
+            *lists_routers(units),
+        ],
         versions=VERSIONS,
         metadata=metadata,
         retention=timedelta(days=settings.retention_days),

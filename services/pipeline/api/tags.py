@@ -3,6 +3,7 @@
 from services.pipeline.domain.lists import LISTS
 
 TAGS = {
+    "forecast-history": "What was believed at a moment, and why it is another now.",
     "lists": "Which lists there are.",
     **{one.path: f"{one.meaning[0].upper()}{one.meaning[1:]}." for one in LISTS.values()},
 }

@@ -7,13 +7,15 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Executable, text
 
 from services.pipeline.domain.lists import Outcome
+from services.pipeline.persistence.tables import metadata
 from shared.chassis.ids import new_id
 from shared.chassis.service import Service
 from tests.integration.pipeline.world import STAGE
 
+OPPORTUNITY = metadata.tables["opportunity"]
 BEGIN = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 SELLERS = ("anna.k", "ville.s", "noor.h")
 CURRENCIES = ("EUR", "SEK", "JPY")
@@ -27,6 +29,7 @@ class Step:
     """What a stage says."""
 
     key: int
+    number: int
     outcome: str
     closed: bool
     probability: int
@@ -53,6 +56,7 @@ class Rows:
                 facts = one.facts
                 rows.stages[name] = Step(
                     one.key,
+                    one.number,
                     facts.get("outcome") or "open",
                     bool(facts.get("closed")),
                     facts["probability"],
@@ -105,8 +109,7 @@ class Rows:
             **self.at_stage(stage, closed_on=said.pop("closed_on", None)),
             **said,
         }
-        places = ", ".join(f":{name}" for name in row)
-        await self.run(f"INSERT INTO opportunity ({', '.join(row)}) VALUES ({places})", **row)
+        await self._do(OPPORTUNITY.insert().values(row))
         return opportunity_id
 
     async def change(self, at: datetime, *opportunity_ids: UUID, **said: Any) -> None:
@@ -118,13 +121,14 @@ class Rows:
                 "entered_at": at,
                 **{name: value for name, value in said.items() if name != "closed_on"},
             }
-        said |= {"updated_at": at}
-        sets = ", ".join(f"{name} = :{name}" for name in said)
-        await self.run(
-            f"UPDATE opportunity SET {sets}, version = version + 1 WHERE opportunity_id = ANY(:ids)",
-            ids=list(opportunity_ids),
-            **said,
+        changed = OPPORTUNITY.update().where(OPPORTUNITY.c.opportunity_id.in_(opportunity_ids))
+        await self._do(
+            changed.values(said | {"updated_at": at, "version": OPPORTUNITY.c.version + 1})
         )
+
+    async def _do(self, statement: Executable) -> None:
+        async with self.service.engine.begin() as connection:
+            await connection.execute(statement)
 
 
 class RandomHistory:
