@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from services.pipeline.api.board import board_router
 from services.pipeline.api.bulk import bulk_router
+from services.pipeline.api.forecast_history import forecast_history_router
 from services.pipeline.api.forecast_recounts import forecast_recounts_router, recount_kinds
 from services.pipeline.api.forecasts import forecasts_router
 from services.pipeline.api.history import opportunity_history_router
@@ -116,6 +117,8 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
                 about=PROFILES,
                 path="/v1/pipeline-profiles",
             ),
+            forecast_history_router(units, zone, settings.currency),
+            *lists_routers(units),
         ],
         versions=VERSIONS,
         metadata=metadata,

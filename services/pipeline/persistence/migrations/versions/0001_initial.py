@@ -5,6 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 from services.pipeline.persistence.rollups import keep_rollups
+from services.pipeline.persistence.states import keep_states
 from shared.history.migration import keep_history_of
 from shared.projection.survivors import follow_merges
 
@@ -414,3 +415,4 @@ def upgrade() -> None:
     follow_merges(op)
     keep_rollups(op)
     keep_history_of(op, HISTORY_OF, but=NOT_KEPT)
+    keep_states(op)
