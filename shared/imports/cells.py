@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from typing import Any, TypeAlias
+from typing import TypeAlias
 from uuid import UUID
 
 from shared.chassis.errors import InvalidField
@@ -126,8 +126,3 @@ def time_in(cell: str) -> time | None:
         except ValueError:
             continue
     return None
-
-
-def comparable(value: Any) -> Any:
-    """Return a value with which another may be compared: the order of a list says nothing."""
-    return sorted(value) if isinstance(value, list) else value

@@ -74,9 +74,6 @@ class Records(Protocol):
     async def planner(self, commands: Sequence[Any], uow: UnitOfWork) -> Planner:
         """Return who plans these commands; what they name is kept until the commit."""
 
-    def check(self, line: Line, plan: Any) -> None:
-        """Refuse, in its line, what may not be said again."""
-
     def is_as(self, present: Row[Any], row: Mapping[str, Any]) -> bool:
         """Tell whether a record says already what a row of it would."""
 

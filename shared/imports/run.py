@@ -17,11 +17,10 @@ from shared.chassis.errors import InvalidField, Refusal
 from shared.chassis.jobs import Job, Step, Stepwise, Work
 from shared.chassis.unit_of_work import UnitOfWork
 from shared.imports.cells import Named, Titles, check_signs, titles_of
-from shared.imports.fields import CUSTOMER, REF
+from shared.imports.fields import REF
 from shared.imports.imports import Imports, Line, Planner
 from shared.imports.store import RowFate
 from shared.lists.store import all_values
-from shared.projection.store import customers_by_number
 
 CHUNK = 500
 CREATED, CHANGED, UNCHANGED, REFUSED = "created", "changed", "unchanged", "refused"
@@ -96,14 +95,15 @@ async def _fates(
     records = imports.records
     lines = _read(imports, found, rows, await _titles(uow))
     await _refuse_repeated(imports, found.import_id, lines, uow)
-    await _name_customers(lines, uow)
-    await records.look_up(lines, uow)
     refs = {one.ref for one in lines if one.ref and not one.problems}
     known = await records.known(uow.connection, found.source, sorted(refs))
     present = await records.fetch(uow.connection, known.values())
     for line in lines:
-        if not line.problems and line.ref is not None:
-            line.present = present.get(known.get(line.ref))  # type: ignore[arg-type]
+        if line.ref in known:
+            line.present = present[known[line.ref]]
+    await records.look_up(lines, uow)
+    for line in lines:
+        if not line.problems:
             _ask(imports, line, found.source)
     commands = [one.command for one in lines if one.command is not None]
     # What is named is kept before records are locked, in the order in which all do.
@@ -168,23 +168,6 @@ async def _refuse_repeated(
             line.refuse(REF, f"stands in line {first} too", "Give each row a key of its own.")
 
 
-async def _name_customers(lines: Sequence[Line], uow: UnitOfWork) -> None:
-    """Let customers who are named by number be named by id."""
-    numbers = {one for line in lines if isinstance(one := line.cells.get(CUSTOMER), str)}
-    ids = await customers_by_number(uow.connection, sorted(numbers))
-    for line in lines:
-        named = line.cells.get(CUSTOMER)
-        if isinstance(named, str):
-            if named in ids:
-                line.cells[CUSTOMER] = ids[named]
-            else:
-                line.refuse(
-                    CUSTOMER,
-                    f"no live customer has the number {named[:60]!r}",
-                    "Correct it, or add the customer first; it is known here in a moment.",
-                )
-
-
 def _ask(imports: Imports, line: Line, source: str) -> None:
     """Say what a row asks for: a new record, or another state of the one that its key names."""
     present, record = line.present, imports.fields.record
@@ -211,8 +194,6 @@ def _planned(
     for line in lines:
         row, fate = None, REFUSED
         if line.command is not None:
-            imports.records.check(line, plan)
-        if line.command is not None and not line.problems:
             try:
                 if line.present is None:
                     row, fate = plan.new(line.command), CREATED

@@ -16,10 +16,36 @@ from services.activities.handlers.plan_activity import Planner, SaveActivity, pl
 from services.activities.handlers.save_activity import store_activities
 from services.activities.handlers.tell_activities import tell_activities
 from services.activities.persistence import activities as store
+from shared.chassis.errors import InvalidField
 from shared.chassis.unit_of_work import UnitOfWork
-from shared.imports.cells import Titles, comparable
+from shared.imports.cells import Titles
+from shared.imports.customers import name_customers
 from shared.imports.fields import CUSTOMER, REF
 from shared.imports.imports import Line
+
+
+class _Planner:
+    """Plans rows, and says nothing of erased persons again: that was emptied for good."""
+
+    def __init__(self, plan: Planner) -> None:
+        self._plan = plan
+
+    def new(self, command: SaveActivity) -> dict[str, Any]:
+        """Return the row of a new activity."""
+        self._refuse_erased(command)
+        return self._plan.new(command)
+
+    def changed(self, command: SaveActivity, present: Row[Any]) -> dict[str, Any]:
+        """Return the row of a changed activity."""
+        self._refuse_erased(command)
+        return self._plan.changed(command, present)
+
+    def _refuse_erased(self, command: SaveActivity) -> None:
+        contacts = self._plan.known.contacts
+        if any(found.erased for one in command.contacts if (found := contacts.get(one))):
+            raise InvalidField(
+                REF, "a person who took part was erased", "Leave the row out; the activity stays."
+            )
 
 
 class ImportedActivities:
@@ -33,7 +59,8 @@ class ImportedActivities:
         return read_cell(column, cell, zone, titles)
 
     async def look_up(self, lines: Sequence[Line], uow: UnitOfWork) -> None:
-        """Leave cells as they are: the planner looks up all that they name."""
+        """Let customers be named by id; refuse, in its line, an unknown one."""
+        await name_customers(lines, uow)
 
     async def known(
         self, connection: AsyncConnection, source: str, refs: Collection[str]
@@ -64,21 +91,13 @@ class ImportedActivities:
             return None
         return _told(stands, cells)
 
-    async def planner(self, commands: Sequence[SaveActivity], uow: UnitOfWork) -> Planner:
+    async def planner(self, commands: Sequence[SaveActivity], uow: UnitOfWork) -> _Planner:
         """Return who plans these commands; what they name is kept until the commit."""
-        return await planner(commands, uow, self._zone)
-
-    def check(self, line: Line, plan: Planner) -> None:
-        """Refuse to say anything of an erased person again: what was said was emptied for good."""
-        contacts = plan.known.contacts
-        if any(found.erased for one in line.command.contacts if (found := contacts.get(one))):
-            line.refuse(
-                REF, "a person who took part was erased", "Leave the row out; the activity stays."
-            )
+        return _Planner(await planner(commands, uow, self._zone))
 
     def is_as(self, present: Row[Any], row: Mapping[str, Any]) -> bool:
         """Tell whether an activity says already what a row of it would."""
-        return all(comparable(getattr(present, name)) == comparable(row[name]) for name in row)
+        return all(_comparable(getattr(present, name)) == _comparable(row[name]) for name in row)
 
     async def store(self, rows: Sequence[Mapping[str, Any]], uow: UnitOfWork) -> None:
         """Store new activities, count them and tell of them."""
@@ -138,3 +157,8 @@ def _told(stands: SaveActivity, cells: Mapping[str, Any]) -> SaveActivity:
         own.setdefault("duration", stands.ends_at - stands.starts_at)
         own["ends_at"] = None
     return replace(stands, **own)
+
+
+def _comparable(value: Any) -> Any:
+    # In the order of a list nothing is said.
+    return sorted(value) if isinstance(value, list) else value
