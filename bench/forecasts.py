@@ -228,7 +228,7 @@ async def recounted(service: Service) -> None:
 
 SIZES = """
     SELECT (SELECT count(*) FROM forecast_share) AS shares,
-           (SELECT count(*) FROM forecast_count) AS counts
+           (SELECT count(*) FROM forecast_shared) AS shared
 """
 SOME_IDS = "SELECT opportunity_id FROM opportunity TABLESAMPLE SYSTEM (1) LIMIT 5000"
 OPEN_IDS = "SELECT opportunity_id FROM opportunity WHERE outcome = 'open' ORDER BY 1 LIMIT 3000"
