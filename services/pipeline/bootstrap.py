@@ -13,6 +13,7 @@ from services.pipeline.api.history import opportunity_history_router
 from services.pipeline.api.list_history import list_history_router
 from services.pipeline.api.lists import lists_routers
 from services.pipeline.api.opportunities import moves_router, opportunities_router
+from services.pipeline.api.rates import rates_router
 from services.pipeline.api.revenue_targets import revenue_targets_router
 from services.pipeline.api.search import search_router
 from services.pipeline.api.tags import TAGS
@@ -106,6 +107,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             forecast_recounts_router(units, jobs),
             forecasts_router(units, today, settings.currency),
             user_groups_router(units),
+            rates_router(units, settings.currency),
             revenue_targets_router(units, settings.currency),
             *lists_routers(units),
             list_history_router(units),
