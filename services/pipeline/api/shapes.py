@@ -115,7 +115,7 @@ class OpportunityInput(Input):
     lines: Annotated[list[LineInput], Field(max_length=200)] = Field(default_factory=list)
     expected_close: Annotated[Day, Field(examples=["2026-12-18"])]
     pipeline: Annotated[Number | None, Field(description="the default one if left out")] = None
-    stage: Annotated[Number | None, Field(description="the first one if left out")] = None
+    stage: Annotated[Number | None, Field(description="the first open one if left out")] = None
     probability: Annotated[
         Percent | None, Field(description="per cent, by hand; the stage's if left out")
     ] = None
