@@ -4,13 +4,27 @@ from datetime import date, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from services.pipeline.api.board import board_router
+from services.pipeline.api.bulk import bulk_router
+from services.pipeline.api.forecast_history import forecast_history_router
 from services.pipeline.api.forecast_recounts import forecast_recounts_router, recount_kinds
 from services.pipeline.api.forecasts import forecasts_router
+from services.pipeline.api.history import opportunity_history_router
+from services.pipeline.api.list_history import list_history_router
 from services.pipeline.api.lists import lists_routers
+from services.pipeline.api.opportunities import moves_router, opportunities_router
+from services.pipeline.api.rates import rates_router
+from services.pipeline.api.revenue_targets import revenue_targets_router
+from services.pipeline.api.search import search_router
 from services.pipeline.api.tags import TAGS
+from services.pipeline.api.user_groups import user_groups_router
+from services.pipeline.domain.opportunity import Rules
+from services.pipeline.handlers.find_stale import StaleFinder
 from services.pipeline.handlers.install_defaults import install_defaults
+from services.pipeline.handlers.pipeline_lists import PIPELINE_LISTS
 from services.pipeline.messaging.publications import SOURCE, translate
 from services.pipeline.messaging.subscribers import subscriptions
+from services.pipeline.persistence.profiles import load_profiles
 from services.pipeline.persistence.tables import metadata
 from services.pipeline.settings import Settings
 from shared.chassis.bus.port import Bus
@@ -25,10 +39,12 @@ from shared.chassis.worker import Worker
 from shared.contracts.catalogue import FLEETING
 from shared.contracts.envelope import body_hash
 from shared.contracts.wiring import address_of, read_data, read_label
+from shared.lists.profiles_api import profiles_router
 
 NAME = "pipeline"
 # A recount of a million opportunities is one statement.
 JOB_COMMAND_SECONDS = 120.0
+PROFILES = "List the profiles: the defaults, and the sales processes that vendors' manuals show."
 VERSIONS = Path(__file__).parent / "persistence" / "migrations" / "versions"
 
 
@@ -38,6 +54,12 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
     engine = connect(url, name=NAME, pool_size=settings.pool_size)
     units = UnitOfWorkFactory(engine, clock, translate)
     zone = ZoneInfo(settings.time_zone)
+    rules = Rules(
+        zone=zone,
+        currency=settings.currency,
+        reason_required=settings.rejection_required,
+    )
+    stale = StaleFinder(units, zone, quiet=timedelta(days=settings.stale_days))
     jobs = JobRunner(
         connect(
             url,
@@ -76,15 +98,34 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         relay=Relay(engine, bus, source=SOURCE, address=address_of),
         subscriptions=heard,
         routers=[
+            search_router(units, rules),
+            opportunities_router(units, rules),
+            moves_router(units, rules),
+            opportunity_history_router(units),
+            board_router(units, rules),
+            bulk_router(units, rules),
             forecast_recounts_router(units, jobs),
             forecasts_router(units, today, settings.currency),
+            user_groups_router(units),
+            rates_router(units, settings.currency),
+            revenue_targets_router(units, settings.currency),
             *lists_routers(units),
+            list_history_router(units),
+            profiles_router(
+                units,
+                PIPELINE_LISTS,
+                load_profiles(),
+                about=PROFILES,
+                path="/v1/pipeline-profiles",
+            ),
+            forecast_history_router(units, zone, settings.currency),
         ],
         versions=VERSIONS,
         metadata=metadata,
         retention=timedelta(days=settings.retention_days),
         fleeting=FLEETING,
         prepare=prepare,
+        loops=[("staleness", stale.run)],
         jobs=jobs,
         tags=TAGS,
     )

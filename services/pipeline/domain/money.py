@@ -7,8 +7,8 @@ arises; what is shown is sums of whole minor units, so that all ways of adding u
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
-LARGEST = 10**15
-"""The largest amount of one opportunity, in minor units."""
+LARGEST = 10**15 - 1
+"""The largest amount of one opportunity, in minor units: fifteen digits, as contracts take."""
 
 USUAL_DIGITS = 2
 # ISO 4217, table A.1, of 2026.

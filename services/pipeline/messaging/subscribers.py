@@ -1,17 +1,16 @@
 """What we hear, and which handler takes it."""
 
 from services.pipeline.handlers.note_activities import on_activity_saved
+from services.pipeline.handlers.on_person_erased import on_contact_deleted, on_person_erased
 from services.pipeline.handlers.project_documents import on_document_recorded
 from services.pipeline.handlers.project_projects import on_project_recorded
 from shared.chassis.worker import Subscription
 from shared.contracts import activities, customers
 from shared.projection.handlers import (
     on_classification_saved,
-    on_contact_deleted,
     on_contact_saved,
     on_customer_deleted,
     on_customer_saved,
-    on_person_erased,
 )
 
 

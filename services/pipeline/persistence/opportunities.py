@@ -70,6 +70,11 @@ async def update_opportunities(
     await connection.execute(_UPDATE, {"rows": _as_json(rows), "now": now})
 
 
+def as_stored(row: Row[Any]) -> dict[str, Any]:
+    """Return an opportunity as a row to update it with: it stays as it is, where it is."""
+    return {**row._mapping, "position": None}
+
+
 async def set_deleted(
     connection: AsyncConnection,
     opportunity_ids: Collection[UUID],

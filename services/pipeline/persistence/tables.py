@@ -26,6 +26,7 @@ from shared.projection.tables import add_projection_tables
 
 LIVE = text("deleted_at IS NULL")
 LIVE_OPEN = text("deleted_at IS NULL AND outcome = 'open'")
+UNTOLD = text("deleted_at IS NULL AND outcome = 'open' AND stale_reason IS NULL")
 
 metadata = MetaData(naming_convention=NAMING)
 add_chassis_tables(metadata)
@@ -177,6 +178,15 @@ Table(
     ),
     Index("ix_opportunity_closed", "closed_on", "opportunity_id", postgresql_where=LIVE),
     Index("ix_opportunity_sellers", "sellers", postgresql_using="gin"),
+    Index("ix_opportunity_contacts", "contacts", postgresql_using="gin"),
+    # What may have gone stale and was not told as that.
+    Index("ix_opportunity_due", "expected_close", "opportunity_id", postgresql_where=UNTOLD),
+    Index(
+        "ix_opportunity_quiet",
+        text("greatest(last_activity_at, updated_at)"),
+        "opportunity_id",
+        postgresql_where=UNTOLD,
+    ),
     Index(
         "ix_opportunity_project",
         "project_source",

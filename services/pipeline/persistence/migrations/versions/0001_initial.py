@@ -5,6 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 from services.pipeline.persistence.rollups import keep_rollups
+from services.pipeline.persistence.states import keep_states
 from shared.history.migration import keep_history_of
 from shared.projection.survivors import follow_merges
 
@@ -331,12 +332,15 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('opportunity_id', name=op.f('pk_opportunity'))
     )
     op.create_index('ix_opportunity_closed', 'opportunity', ['closed_on', 'opportunity_id'], unique=False, postgresql_where=sa.text('deleted_at IS NULL'))
+    op.create_index('ix_opportunity_contacts', 'opportunity', ['contacts'], unique=False, postgresql_using='gin')
     op.create_index('ix_opportunity_customer', 'opportunity', ['customer_id', 'opportunity_id'], unique=False, postgresql_where=sa.text('deleted_at IS NULL'))
     op.create_index('ix_opportunity_deleted', 'opportunity', ['deleted_at', 'opportunity_id'], unique=False, postgresql_where=sa.text('deleted_at IS NOT NULL'))
+    op.create_index('ix_opportunity_due', 'opportunity', ['expected_close', 'opportunity_id'], unique=False, postgresql_where=sa.text("deleted_at IS NULL AND outcome = 'open' AND stale_reason IS NULL"))
     op.create_index('ix_opportunity_expected', 'opportunity', ['expected_close', 'opportunity_id'], unique=False, postgresql_where=sa.text("deleted_at IS NULL AND outcome = 'open'"))
     op.create_index(op.f('ix_opportunity_origin'), 'opportunity', ['origin'], unique=False)
     op.create_index(op.f('ix_opportunity_pipeline'), 'opportunity', ['pipeline'], unique=False)
     op.create_index('ix_opportunity_project', 'opportunity', ['project_source', 'project_ref'], unique=False, postgresql_where=sa.text('project_ref IS NOT NULL'))
+    op.create_index('ix_opportunity_quiet', 'opportunity', [sa.literal_column('greatest(last_activity_at, updated_at)'), 'opportunity_id'], unique=False, postgresql_where=sa.text("deleted_at IS NULL AND outcome = 'open' AND stale_reason IS NULL"))
     op.create_index('ix_opportunity_reference', 'opportunity', ['source', 'ref'], unique=True, postgresql_where=sa.text('source IS NOT NULL'))
     op.create_index(op.f('ix_opportunity_rejection'), 'opportunity', ['rejection'], unique=False)
     op.create_index('ix_opportunity_sellers', 'opportunity', ['sellers'], unique=False, postgresql_using='gin')
@@ -411,3 +415,4 @@ def upgrade() -> None:
     follow_merges(op)
     keep_rollups(op)
     keep_history_of(op, HISTORY_OF, but=NOT_KEPT)
+    keep_states(op)
