@@ -5,6 +5,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from services.pipeline.api.forecast_history import forecast_history_router
+from services.pipeline.api.invoiced_bridge import invoiced_bridge_router
 from services.pipeline.api.lists import lists_routers
 from services.pipeline.api.tags import TAGS
 from services.pipeline.handlers.install_defaults import install_defaults
@@ -60,6 +61,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         subscriptions=heard,
         routers=[
             forecast_history_router(units, zone, settings.currency),
+            invoiced_bridge_router(units, zone, settings.currency),
             *lists_routers(units),
         ],
         versions=VERSIONS,

@@ -58,8 +58,8 @@ async def moved_alike(connection: AsyncConnection, span: Span) -> Sequence[Row[A
     """
     Return what changed alike: `kind`, which names the change, its columns, `currency`, sums.
 
-    `opportunities`, `all_before` and `all_after` are of all that changed so; `ids`, `befores` and `afters` of the
-    first of them, those that moved most.
+    `opportunities`, `all_before` and `all_after` are of all that changed so; `ids`, `befores` and
+    `afters` of the first of them, those that moved most.
     """
     statement = f"""
         {_moved(span)}
