@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from services.pipeline.api.forecast_history import forecast_history_router
 from services.pipeline.api.invoiced_bridge import invoiced_bridge_router
 from services.pipeline.api.lists import lists_routers
+from services.pipeline.api.reports import reports_router, stage_times_router
 from services.pipeline.api.tags import TAGS
 from services.pipeline.handlers.install_defaults import install_defaults
 from services.pipeline.messaging.publications import SOURCE, translate
@@ -62,6 +63,8 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         routers=[
             forecast_history_router(units, zone, settings.currency),
             invoiced_bridge_router(units, zone, settings.currency),
+            reports_router(units, zone),
+            stage_times_router(units),
             *lists_routers(units),
         ],
         versions=VERSIONS,
