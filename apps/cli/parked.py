@@ -14,7 +14,9 @@ from apps.cli.api import DEFAULT_URL, Key, Url, call, fail
 parked = typer.Typer(no_args_is_help=True)
 console = Console(highlight=False)
 
-Service = Annotated[Literal["customers", "activities", "pipeline", "mailing"], typer.Option(help="whose inbox")]
+Service = Annotated[
+    Literal["customers", "activities", "pipeline", "mailing"], typer.Option(help="whose inbox")
+]
 Reason = Annotated[str | None, typer.Option(help="only those parked for this reason")]
 
 

@@ -33,7 +33,8 @@ def run(data: Path, *, port: int, then: Then | None, phone_region: str, console:
             probe.bind(("127.0.0.1", port))
         except OSError:
             raise PortTaken(
-                f"port {port} on 127.0.0.1 is taken; choose another with --port"
+                f"port {port} on 127.0.0.1 is taken; choose another with --port "
+                "(of make: PORT=8090)"
             ) from None
     home = usable_data(data)
     home.mkdir(parents=True, exist_ok=True)

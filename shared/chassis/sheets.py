@@ -8,6 +8,7 @@ import codecs
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from charset_normalizer import from_bytes
@@ -219,13 +220,20 @@ def _by_letters(telling: bytes) -> str | None:
         except UnicodeDecodeError:
             continue
         score = sum(
-            1.0 if char in _HOME_LETTERS else 0.4 if char in _NEAR_LETTERS else -1.0
-            for char in text
-            if not char.isascii()
+            _likelihood(char, before) for before, char in pairwise(f" {text}") if not char.isascii()
         )
         if score > best_score:
             best, best_score = encoding, score
     return best
+
+
+def _likelihood(char: str, before: str) -> float:
+    # Many type an acute accent for an apostrophe; one encoding has a capital in its place.
+    if char == "\N{ACUTE ACCENT}":
+        return 0.0
+    if char.isupper() and before.islower():
+        return -1.0
+    return 1.0 if char in _HOME_LETTERS else 0.4 if char in _NEAR_LETTERS else -1.0
 
 
 def _telling_lines(path: Path) -> bytes | None:

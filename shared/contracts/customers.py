@@ -225,7 +225,7 @@ class ProjectRecorded(Contract):
     """A project of an ERP was recorded for the customer that it names, or was changed there.
 
     It is recorded whatever the customer's status allows. Of what is told of one project the highest
-    `version` holds. A customer that was merged since stands for the one that took its place.
+    `version` holds. If the customer was merged since, the one that took its place is meant.
     """
 
     customer_id: UUID

@@ -57,7 +57,8 @@ _RETIRED: Any = Field(
 class ListSettingsInput(Input):
     """What is set for a list as a whole."""
 
-    own_tab: bool = Field(description="show it as a tab of its own")
+    # Few lists may be a tab, and the example is of all.
+    own_tab: bool = Field(description="show it as a tab of its own", examples=[False])
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,14 @@ class Shapes:
 
 def _fact_fields(facts: Mapping[str, Fact]) -> dict[str, Any]:
     return {
-        name: (_type_of(fact), Field(default=fact.default, description=fact.meaning))
+        name: (
+            _type_of(fact),
+            Field(
+                default=fact.default,
+                description=fact.meaning,
+                examples=None if fact.example is None else [fact.example],
+            ),
+        )
         for name, fact in facts.items()
     }
 

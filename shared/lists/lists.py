@@ -28,7 +28,10 @@ class ListNotFound(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """How a value is to stand; `present` is how it stands, None for a new one."""
+    """How a value is to stand; `present` is how it stands, None for a new one.
+
+    `members` are the values that it bundles.
+    """
 
     definition: ListDefinition
     present: Row[Any] | None
@@ -36,6 +39,7 @@ class Proposal:
     parent: Row[Any] | None
     facts: Mapping[str, FactValue]
     archived: bool
+    members: Sequence[Row[Any]] = ()
 
     @property
     def key(self) -> int:
@@ -93,13 +97,22 @@ class Lists:
     async def fill_settings(self, numbers: Mapping[str, int], uow: UnitOfWork) -> None:
         """Give settings that name no value yet the numbers of values just installed."""
 
+    def completed(
+        self, definition: ListDefinition, facts: Mapping[str, FactValue]
+    ) -> Mapping[str, FactValue]:
+        """Return the facts of a value with those that others of them decide where left out."""
+        return facts
+
     async def check(self, proposal: Proposal, others: Sequence[Row[Any]], uow: UnitOfWork) -> None:
         """Refuse how a value is to stand by itself, or beside the others of its list."""
 
     async def before_change(
         self, proposal: Proposal, settings: Settings, uow: UnitOfWork, *, force: bool
     ) -> None:
-        """Refuse what a value is to become for the sake of its holders; with `force`, mend them."""
+        """Refuse what a value is to become for the sake of its holders, or let them follow it.
+
+        With `force`, whom it leaves out is mended.
+        """
 
     async def before_save(self, values: Sequence[Mapping[str, FactValue]], uow: UnitOfWork) -> None:
         """Do what values with these facts need before they are stored."""

@@ -199,8 +199,11 @@ async def _checked(
 ) -> tuple[dict[str, Any], Proposal]:
     """Return the columns of a value; refuse what the list does not allow, naming the field."""
     parent = await _parent(lists, definition, command, present, named, uow)
-    facts = _facts(lists, definition, command, present, named)
-    proposal = Proposal(definition, present, command.title, parent, facts, command.archived)
+    facts = lists.completed(definition, _facts(lists, definition, command, present, named))
+    members = _members(definition, command, named)
+    proposal = Proposal(
+        definition, present, command.title, parent, facts, command.archived, members
+    )
     home = None if parent is None else int(parent.key)
     other = await store.titled(uow.connection, definition.name, home, command.title)
     if other is not None and other.key != proposal.key and not command.archived:
@@ -211,8 +214,8 @@ async def _checked(
         "titles": dict(command.titles),
         "position": command.order,
         "parent": home,
-        "members": _members(definition, command, named),
-        "facts": facts,
+        "members": [one.key for one in members],
+        "facts": dict(facts),
     }
     return columns, proposal
 
@@ -285,7 +288,7 @@ def _unknown(field: str, lists: Lists, name: str, number: int) -> InvalidField:
     )
 
 
-def _members(definition: ListDefinition, command: SaveListValue, named: Named) -> list[int]:
+def _members(definition: ListDefinition, command: SaveListValue, named: Named) -> list[Row[Any]]:
     if not command.members:
         return []
     if definition.bundles is None:
@@ -296,4 +299,4 @@ def _members(definition: ListDefinition, command: SaveListValue, named: Named) -
             raise InvalidField(
                 "members", f"there is no {pair[0]} {pair[1]}", "Name existing values."
             )
-    return [named[pair].key for pair in wanted]
+    return [named[pair] for pair in wanted]

@@ -20,6 +20,7 @@ from services.customers.persistence.duplicates import SHOWN
 from services.customers.persistence.profiles import load_profiles
 from services.customers.persistence.saved_searches import AT_MOST as SEARCHES_AT_MOST
 from services.pipeline.domain.lists import LISTS as PIPELINE_LISTS
+from services.pipeline.persistence.profiles import load_profiles as pipeline_profiles
 from shared.chassis.http.description import operations_of
 from shared.chassis.http.paging import MAX_PAGE
 from shared.chassis.http.schemas import resolved
@@ -45,6 +46,7 @@ BOUNDED = {
     "/v1/contacts/{record_id}/duplicates": SHOWN * len(RULES["contact"]),
     "/v1/activity-lists": len(ACTIVITY_LISTS),
     "/v1/pipeline-lists": len(PIPELINE_LISTS),
+    "/v1/pipeline-profiles": len(pipeline_profiles()),
     "/v1/import-fields": 40,
     "/v1/list-profiles": len(load_profiles()),
     "/v1/lists": len(LISTS),

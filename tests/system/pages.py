@@ -1,7 +1,7 @@
 """Pages of documentation that are typed as they stand: their snippets are taken and run.
 
-Blocks marked `bash` or `python` are run in their order; a `json` block after one is what its answer
-contains.
+Blocks marked `bash` or `python` are run in their order; a `json` or `text` block after one
+is what its answer contains.
 """
 
 import asyncio

@@ -322,7 +322,7 @@ class TestDeploySteps:
         result = suhde("republish", "mailing")
 
         assert result.exit_code == 2
-        assert "only customers does" in said(result)
+        assert "'mailing' tells no state" in said(result)
 
 
 class TestUp:

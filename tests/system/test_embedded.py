@@ -28,7 +28,7 @@ async def suhde(
 
         urls = {
             name: await stack.enter_async_context(postgres.database("empty", empty))
-            for name in ("customers", "activities", "mailing")
+            for name in ("customers", "activities", "pipeline", "mailing")
         }
         names = {name: str(make_url(url).database) for name, url in urls.items()}
         server = make_url(urls["customers"])

@@ -6,6 +6,7 @@ FAILURES rows 3, 18 and 30: the store is there, its connections stay open, and n
 import asyncio
 import signal
 import time
+from contextlib import AsyncExitStack
 
 import httpx
 import pytest
@@ -22,19 +23,25 @@ UNCLEAN = 70
 async def test_services_stop_in_time_while_a_store_hangs(
     deployed: dict[str, ServiceProcess],
 ) -> None:
-    customers, mailing = deployed["customers"], deployed["mailing"]
+    mailing = deployed["mailing"]
     # Mailing says something every second, so it is publishing when its broker freezes.
     broker = Proxy(mailing.broker_url, default_port=5672)
-    database = Proxy(customers.database_url, default_port=5432)
-    async with broker.running(), database.running(), httpx.AsyncClient(timeout=10) as client:
-        mailing.broker_url, customers.database_url = broker.url, database.url
+    others = [process for process in deployed.values() if process is not mailing]
+    databases = [Proxy(process.database_url, default_port=5432) for process in others]
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(httpx.AsyncClient(timeout=10))
+        for proxy in (broker, *databases):
+            await stack.enter_async_context(proxy.running())
+        mailing.broker_url = broker.url
+        for process, database in zip(others, databases, strict=True):
+            process.database_url = database.url
         for process in deployed.values():
             await process.start()
         for process in deployed.values():
             await process.ready()
 
-        broker.freeze()
-        database.freeze()
+        for proxy in (broker, *databases):
+            proxy.freeze()
 
         for process in deployed.values():
 

@@ -50,6 +50,9 @@ BATCH = 500
 FIRST_CALL = clock_time(9)
 BETWEEN_CALLS = timedelta(minutes=40)
 CRM_EVENT, LEAD, SALES_ACTION = 1, 2, 3
+SELLER_WANTED, TEAM_WANTED = 4, 20
+# The week of the first call: the trend has all of them.
+WEEKS_OF_CALLS = timedelta(weeks=52)
 DEVICES = {"cellular": ", on the mobile phone", "telephone": ", on the telephone", "": ""}
 
 Advance = Callable[[int], None]
@@ -77,6 +80,22 @@ async def load_calls(client: httpx.AsyncClient, embedded: Embedded, advance: Adv
         chunk = commands[begin : begin + BATCH]
         await _record(service, chunk, embedded.zone)
         advance(len(chunk))
+
+
+async def set_targets(client: httpx.AsyncClient, embedded: Embedded) -> None:
+    """Want sales actions, week by week, of each seller and of the team; who has a target keeps it.
+
+    The team is known once its event is applied.
+    """
+    asked: dict[str, str | int] = {"category": SALES_ACTION, "period": Period.WEEK}
+    answer = await client.get("/v1/targets", params=asked)
+    held = {one["seller"] or one["group_id"] for one in answer.raise_for_status().json()["items"]}
+    today = activities_of(embedded).clock().astimezone(embedded.zone).date()
+    wanted = [{"seller": seller, "wanted": SELLER_WANTED} for seller in SELLERS]
+    for one in [*wanted, {"group_id": TEAM["group_id"], "wanted": TEAM_WANTED}]:
+        if held.isdisjoint(one.values()):
+            target = asked | one | {"first_day": str(today - WEEKS_OF_CALLS)}
+            (await client.post("/v1/targets", json=target)).raise_for_status()
 
 
 def call_commands(

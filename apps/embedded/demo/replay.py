@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from apps.embedded.application import Embedded
-from apps.embedded.demo.calls import load_calls
+from apps.embedded.demo.calls import load_calls, set_targets
 from apps.embedded.demo.summary import print_summary, print_week
 from shared.chassis.parking import count_by_state
 
@@ -65,6 +65,8 @@ async def replay(
         bar = progress.add_task("Calls of six sellers", total=None)
         await load_calls(client, embedded, partial(progress.advance, bar))
         await _drained(embedded)
+        await set_targets(client, embedded)
+        await _drained(embedded)
         progress.update(bar, total=1, completed=1)
     await print_summary(
         client,
@@ -74,7 +76,7 @@ async def replay(
         duplicates=fates.get("duplicate", 0),
         seconds=seconds,
     )
-    await print_week(embedded, console, address)
+    await print_week(client, embedded, console, address)
 
 
 def customer_events() -> Iterator[dict[str, Any]]:

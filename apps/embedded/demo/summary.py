@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from apps.embedded.application import Embedded
-from apps.embedded.demo.calls import SALES_ACTION, SELLERS, activities_of
+from apps.embedded.demo.calls import SALES_ACTION, SELLERS, TEAM, activities_of
 from services.activities.domain.periods import Period
 
 SEGMENT = {
@@ -38,8 +38,9 @@ async def print_summary(
     await _documents(engine, console)
     await _starts(engine, console)
     await _segment(client, console)
-    if duplicates == sent:
-        console.print(f"\nAll {sent:,} events were here already: nothing was changed.")
+    if duplicates:
+        # What an interrupted run left behind waited for this one: no measure of speed.
+        console.print(f"\n{duplicates:,} of {sent:,} events were here already and changed nothing.")
         return
     row = (await _rows(engine, _LATENCY))[0]
     console.print(
@@ -50,8 +51,10 @@ async def print_summary(
     )
 
 
-async def print_week(embedded: Embedded, console: Console, address: str) -> None:
-    """Print the week of the first seller: what she did and what is planned; how to see more."""
+async def print_week(
+    client: httpx.AsyncClient, embedded: Embedded, console: Console, address: str
+) -> None:
+    """Print the week of the first seller and how far she and the team are; how to see more."""
     service = activities_of(embedded)
     monday = Period.WEEK.first_day(service.clock().astimezone(embedded.zone).date())
     seller, name = next(iter(SELLERS.items()))
@@ -73,18 +76,30 @@ async def print_week(embedded: Embedded, console: Console, address: str) -> None
             f"{row.subject}. {row.result}" if row.result else f"{row.subject} ({row.state})",
         )
     console.print(table)
-    done = await _rows(service.engine, _DONE, {**facts, "category": SALES_ACTION})
-    lines = [f'"{address}/v1/seller-view?seller={seller}"']
+    console.print(
+        f"Sales actions this week: {await _progress(client, seller=seller)} by her, "
+        f"{await _progress(client, group_id=TEAM['group_id'])} by the team. The leaderboard, her "
+        "view, and all that was done with her first customer (the key is below):"
+    )
+    lines = [
+        f'"{address}/v1/target-leaderboard?category={SALES_ACTION}&period={Period.WEEK}"',
+        f'"{address}/v1/seller-view?seller={seller}"',
+    ]
     if calls:
         lines.append(f"{address}/v1/customers/{calls[0].customer_id}/timeline")
-    console.print(
-        f"Sales actions towards her targets this week: {done[0].done}. Her view, and all that was "
-        "done with her first customer:\n"
-        + "\n".join(f'  curl -s -H "Authorization: Bearer $SUHDE_KEY" {line}' for line in lines),
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+    for line in lines:
+        console.print(
+            f'  curl -s -H "Authorization: Bearer $SUHDE_KEY" {line}',
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+async def _progress(client: httpx.AsyncClient, **subject: Any) -> str:
+    answer = await client.get("/v1/target-progress", params={**subject, "period": Period.WEEK})
+    weeks = answer.raise_for_status().json()["weeks"]
+    return ", ".join(f"{one['done']} of {one['wanted']}" for one in weeks) or "none wanted"
 
 
 async def _rows(
@@ -126,12 +141,11 @@ async def _segment(client: httpx.AsyncClient, console: Console) -> None:
             item["segment_id"] for item in page["items"] if item["name"] == SEGMENT["name"]
         )
     counts = (await client.get(f"/v1/segments/{segment_id}/counts")).json()
-    by_channel = counts.get("channels", counts)
     table = Table(
         "channel", "members", "mailable", "banned", "without address", title=str(SEGMENT["name"])
     )
     for channel in CHANNELS:
-        of = by_channel[channel]
+        of = counts[channel]
         table.add_row(
             channel,
             *(f"{of[name]:,}" for name in ("members", "mailable", "banned", "without_address")),
@@ -143,7 +157,7 @@ async def _segment(client: httpx.AsyncClient, console: Console) -> None:
     )
     console.print("Three recipients by e-mail:")
     for line in recipients.text.splitlines()[:4]:
-        console.print(f"  {line}", markup=False, highlight=False)
+        console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
     await _one_exclusion(client, segment_id, console)
 
 
@@ -163,6 +177,7 @@ async def _one_exclusion(client: httpx.AsyncClient, segment_id: str, console: Co
                     f"  {ban['closed']} is banned by {', '.join(ban['by'])}",
                     markup=False,
                     highlight=False,
+                    soft_wrap=True,
                 )
             return
 
@@ -193,10 +208,4 @@ _WEEK = """
     WHERE activity.seller = :seller AND activity.deleted_at IS NULL
       AND activity.day BETWEEN :since AND :until
     ORDER BY activity.starts_at, activity.activity_id
-"""
-_DONE = """
-    SELECT coalesce(sum(tally.done), 0) AS done FROM tally
-    JOIN list_value ON list_value.key = tally.category
-    WHERE list_value.list = 'activity_category' AND list_value.number = :category
-      AND tally.seller = :seller AND tally.day BETWEEN :since AND :until
 """

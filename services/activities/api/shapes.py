@@ -38,7 +38,7 @@ def _day_in_range(value: date) -> date:
 
 Day = Annotated[date, AfterValidator(_day_in_range)]
 Moment = Annotated[
-    AwareDatetime, AfterValidator(_in_range), Field(examples=["2026-11-23T10:00:00+02:00"])
+    AwareDatetime, AfterValidator(_in_range), Field(examples=["2026-01-30T10:00:00+02:00"])
 ]
 Subject = Annotated[
     str, StringConstraints(strip_whitespace=True, max_length=200), AfterValidator(readable)

@@ -98,7 +98,7 @@ class CopyInput(Input):
     period: Period
     day: Annotated[BoundedDay, Field(description="any day of the period to copy")]
     to: Annotated[list[SellerKey], Field(min_length=1, max_length=MOST_COPIES)] = Field(
-        examples=[["anna.k"]]
+        examples=[["ville.s"]]
     )
     first_day: Annotated[
         BoundedDay | None, Field(description="from which period on; that of `day` if left out")

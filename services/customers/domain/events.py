@@ -10,6 +10,7 @@ from services.customers.domain.attribute_values import Value
 from services.customers.domain.bans import Bans
 from services.customers.domain.contact_data import Place, PostalAddress
 from services.customers.domain.eligibility import Purpose, Status
+from services.customers.domain.projects import ProjectState
 from services.customers.domain.relationship import CountedDocument, Relationship
 
 
@@ -126,6 +127,18 @@ class RuleViolated:
     project_ref: str
     event_id: str
     said_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRecorded:
+    """
+    A project stands recorded like this.
+
+    Of one project the highest `version` is the newest word; that of the ERP is in the state.
+    """
+
+    state: ProjectState
+    version: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,9 +28,13 @@ from services.customers.domain.lists import CHOICES_OF, LISTS
 from shared.chassis.errors import InvalidField
 from shared.chassis.headers import folded
 
-LONGEST = {"language": 20, "country": 2}
+LONGEST = {"language": 20}
+KEYS = ("ref", "number")
 _GAPS = str.maketrans("", "", " \u00a0\u202f'")
 _DECIMAL = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+_BREAK = re.compile(r"\s*[\r\n]\s*")
+# What a database or a program writes behind a day.
+_TIME = re.compile(r"[ T]([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d{1,9})?)?\Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class Rules:
     day: date
     headcount_class: Callable[[int], int | None]
     new_id: Callable[[], UUID]
-    # The key for a title that no list has yet, where the column creates what is missing.
+    # Notes a title that no list has yet, where the column creates what is missing.
     missing: Callable[[str, str], int] | None = None
 
 
@@ -67,8 +71,12 @@ class Told:
     choice: Held | None = None
 
 
-def read_cell(column: Column, text: str, rules: Rules) -> Any:
-    """Return what a cell says; raise `InvalidField` where it cannot mean anything."""
+def read_cell(column: Column, text: str, rules: Rules, *, region: str) -> Any:
+    """
+    Return what a cell says; raise `InvalidField` where it cannot mean anything.
+
+    `region` is the country from which a phone number without a prefix is seen.
+    """
     if column.attribute is not None:
         return _told(*column.attribute, text, rules)
     if column.tick is not None:
@@ -87,17 +95,26 @@ def read_cell(column: Column, text: str, rules: Rules) -> Any:
     if name == "email":
         return checked_email(name, text)
     if name in ("phone", "mobile"):
-        return checked_phone(name, text, region=rules.region)
+        return checked_phone(name, text, region=region)
     if name == "business_id":
-        return checked_business_id(name, text, rules.countries)
+        return _read_business_id(text, rules)
+    if name == "country":
+        if not (len(text) == 2 and text.isascii() and text.isalpha()):
+            reason = f"{text[:40]!r} is no country code of two letters"
+            raise InvalidField(name, reason, "Write the code of ISO 3166, such as FI.")
+        return text.upper()
     longest = LONGEST.get(name, 200)
     if len(text) > longest:
         raise InvalidField(name, f"is longer than {longest} characters", "Shorten it.")
-    if name == "country":
-        if not (len(text) == 2 and text.isascii() and text.isalpha()):
-            raise InvalidField(name, f"{text!r} is no country code", "Give two letters: FI.")
-        return text.upper()
-    return text
+    # Keys are looked up as they stand; all else is one line.
+    return text if name in KEYS else _BREAK.sub(" ", text)
+
+
+def _read_business_id(text: str, rules: Rules) -> str | None:
+    # Whoever has none writes that there is none, and is not one with all who write the same.
+    if not any(char.isdigit() for char in text):
+        raise InvalidField("business_id", f"{text[:40]!r} has no digit", "Correct or empty it.")
+    return checked_business_id("business_id", text, rules.countries)
 
 
 def _yes(text: str) -> bool:
@@ -214,9 +231,10 @@ def _read_number(text: str) -> int | float:
 
 
 def _read_day(text: str) -> date:
-    for form in ("%Y-%m-%d", "%d.%m.%Y", "%Y.%m.%d.", "%Y.%m.%d", "%d/%m/%Y", "%Y-%m-%d %H:%M:%S"):
+    bare = _TIME.sub("", text)
+    for form in ("%Y-%m-%d", "%d.%m.%Y", "%Y.%m.%d.", "%Y.%m.%d", "%d/%m/%Y"):
         try:
-            day = datetime.strptime(text, form).date()
+            day = datetime.strptime(bare, form).date()
         except ValueError:
             continue
         if date(1900, 1, 1) <= day <= date(2199, 12, 31):

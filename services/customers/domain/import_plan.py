@@ -5,7 +5,7 @@ what is there. An import sets bans and lifts none, whatever a cell says and what
 with the row (DESIGN 7.3).
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -87,6 +87,8 @@ class _Row:
     present: Present
     rules: Rules
     changes: dict[str, Sequence[Any]] = field(default_factory=dict)
+    # Countries by record.
+    homes: dict[str, str] = field(default_factory=dict)
     # What its cells tell of attributes.
     told: list[tuple[Column, Told]] = field(default_factory=list)
     customers_out: list[CustomerState] = field(default_factory=list)
@@ -124,19 +126,24 @@ class _Row:
 
     def _given(self) -> tuple[dict[Column, Any], list[FieldProblem]]:
         given: dict[Column, Any] = {}
-        problems: list[FieldProblem] = []
-        for column in self.rules.columns:
+        problems: dict[int, FieldProblem] = {}
+        # Countries first: a number without a prefix is seen from where the row says it is.
+        for column in sorted(self.rules.columns, key=lambda one: one.field != "country"):
             text = self.cells[column.place]
             if not text:
                 continue
+            region = self.homes.get(column.record, self.rules.region)
             try:
-                given[column] = value = read_cell(column, text, self.rules)
-                if column.attribute is not None:
-                    self.told.append((column, value))
+                given[column] = value = read_cell(column, text, self.rules, region=region)
             except InvalidField as error:
                 reason = error.fields[0].reason
-                problems.append(FieldProblem(column.header, reason, error.remedy))
-        return given, problems
+                problems[column.place] = FieldProblem(column.header, reason, error.remedy)
+                continue
+            if column.field == "country":
+                self.homes[column.record] = value
+            if column.attribute is not None:
+                self.told.append((column, value))
+        return given, [problems[place] for place in sorted(problems)]
 
     def _refused(self, given: Mapping[Column, Any], problems: list[FieldProblem]) -> RowFate:
         """Refuse the row; a ban that it tells of a contact who is there is set all the same."""
@@ -204,9 +211,10 @@ class _Row:
 
     def _new_customer(self, told: Mapping[str, Any]) -> CustomerState:
         if "name" not in told:
+            keys = " or ".join(repr(told[kind]) for kind in self.rules.match if kind in told)
             raise _Refused(
                 self._header("customer.name"),
-                "is empty, and there is no such customer yet",
+                f"is empty, and there is no customer {keys} yet",
                 "Fill in the name, or the key of a customer that is there.",
             )
         self.changes["customer.created"] = [None, True]
@@ -229,11 +237,14 @@ class _Row:
                     f"Correct it, or find customers by it: add {kind!r} to `match`.",
                 )
         number = state.fields["number"]
-        if not state.created and told.get("number", number) != number:
+        # A new customer has one after the row that creates it, be it of the series.
+        is_new = "customer.created" in self.changes
+        if not is_new and told.get("number", number) != number:
             raise _Refused(
                 self._header("customer.number"),
-                f"the customer has the number {number!r}",
-                "An import changes no number: leave it out, or correct it.",
+                "the customer has another number",
+                "An import changes no number: leave it out, or tell it in the first row of the "
+                "customer.",
             )
         fields = {one: told.get(one, state.fields[one]) for one in CUSTOMER_FIELDS}
         for name in CUSTOMER_FIELDS:
@@ -454,7 +465,10 @@ def _day(value: date | None) -> str | None:
     return None if value is None else value.isoformat()
 
 
-def _shown(name: str, keys: Collection[int], rules: Rules) -> str | None:
-    titles = sorted(one.title for one in rules.values.get(name, ()) if one.key in keys)
-    missing = len([key for key in keys if key < 0])
-    return ", ".join(titles) or ("(new)" if missing else None)
+def _shown(name: str, keys: Set[int], rules: Rules) -> str | None:
+    known = [one for one in rules.values.get(name, ()) if one.key in keys]
+    titles = sorted(one.title for one in known)
+    # A rehearsal does not know any more how those of earlier rows are called.
+    if any(key < 0 for key in keys - {one.key for one in known}):
+        titles.append("(new)")
+    return ", ".join(titles) or None

@@ -13,7 +13,11 @@ from services.customers.domain.documents import Contradiction
 
 @dataclass(frozen=True, slots=True)
 class ProjectState:
-    """One project as some event told it. `version` 0 means that the ERP gives no versions."""
+    """
+    One project as some event told it. `version` 0 means that the ERP gives no versions.
+
+    `violated_rule` is the rule by which its customer could not be picked when it was, if any.
+    """
 
     source: str
     project_ref: str
@@ -22,6 +26,7 @@ class ProjectState:
     customer_id: UUID
     name: str
     active: bool
+    violated_rule: str | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -45,9 +50,9 @@ def is_newer(told: ProjectState, known: ProjectState) -> bool:
     )
 
 
-def picks(told: ProjectState, known: ProjectState | None) -> bool:
+def picks(told: ProjectState, known: ProjectState) -> bool:
     """Tell whether this is a new pick of the customer; what was picked before stays (VF-A5)."""
-    return known is None or known.customer_id != told.customer_id
+    return known.customer_id != told.customer_id
 
 
 def contradiction(told: ProjectState, known: ProjectState) -> Contradiction | None:

@@ -1,18 +1,21 @@
 """Record an ERP's projects; whoever was picked for one against a rule is recorded as well.
 
-The ERP asks before it creates (VF-12). What comes all the same is never dropped: it is kept with
-the rule that it breaks (VF-A6). A later change of flag or status breaks no rule afterwards (VF-A5).
+The ERP asks before it creates (VF-12). What comes all the same is never dropped: it is kept, and
+told, with the rule that it breaks (VF-A6). A later change of flag or status breaks no rule
+afterwards (VF-A5).
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from services.customers.domain.eligibility import Purpose, Status, eligibility
+from services.customers.domain.eligibility import Eligibility, Purpose, Status, eligibility
 from services.customers.domain.events import RuleViolated
 from services.customers.domain.projects import ProjectState, contradiction, is_newer, picks
 from services.customers.handlers.named_customers import of_known_customers
 from services.customers.handlers.read_history import statuses_of
+from services.customers.handlers.tell_records import tell_projects
 from services.customers.persistence.documents import lock_customers
 from services.customers.persistence.projects import (
     insert_projects,
@@ -48,13 +51,16 @@ async def _record(batch: Batch[Any], told: Sequence[Told], uow: UnitOfWork) -> N
     )
     statuses = await statuses_of(customers.values(), uow.connection)
     known = await lock_projects(uow.connection, {state.key for _, state in told})
-    newest, picked = _fold(batch, told, known)
+    verdicts = {one: eligibility(status, Purpose.PROJECT) for one, status in statuses.items()}
+    newest, picked = _fold(batch, told, known, verdicts)
     fresh = [state for key, state in newest.items() if key not in known]
     changed = [state for key, state in newest.items() if key in known and state != known[key]]
     if fresh:
         await insert_projects(uow.connection, fresh)
     if changed:
         await update_projects(uow.connection, changed)
+    if fresh or changed:
+        await tell_projects([*fresh, *changed], uow)
     violations = _violations(picked, statuses)
     if violations:
         await keep_violations(uow.connection, violations, now=uow.now)
@@ -62,7 +68,10 @@ async def _record(batch: Batch[Any], told: Sequence[Told], uow: UnitOfWork) -> N
 
 
 def _fold(
-    batch: Batch[Any], told: Sequence[Told], known: dict[tuple[str, str], ProjectState]
+    batch: Batch[Any],
+    told: Sequence[Told],
+    known: dict[tuple[str, str], ProjectState],
+    verdicts: Mapping[UUID, Eligibility],
 ) -> tuple[dict[tuple[str, str], ProjectState], list[Told]]:
     """Return the states that hold now and what picked a customer; set contradictions aside."""
     states = dict(known)
@@ -73,21 +82,24 @@ def _fold(
         if refused is not None:
             batch.park(message, reason=refused.reason, detail=refused.detail)
         elif current is None or is_newer(state, current):
-            states[state.key] = state
-            if picks(state, current):
+            if current is None or picks(state, current):
+                verdict = verdicts[state.customer_id]
+                state = replace(state, violated_rule=None if verdict.allowed else verdict.rule)
                 picked.append((message, state))
+            else:
+                state = replace(state, violated_rule=current.violated_rule)
+            states[state.key] = state
     return states, picked
 
 
 def _violations(
     picked: Sequence[Told], statuses: Mapping[UUID, Status | None]
 ) -> list[RuleViolated]:
-    verdicts = {one: eligibility(status, Purpose.PROJECT) for one, status in statuses.items()}
     return [
         RuleViolated(
             customer_id=state.customer_id,
             purpose=Purpose.PROJECT,
-            rule=verdicts[state.customer_id].rule,
+            rule=state.violated_rule,
             status=statuses[state.customer_id],
             project_source=state.source,
             project_ref=state.project_ref,
@@ -95,7 +107,7 @@ def _violations(
             said_at=state.said_at,
         )
         for message, state in picked
-        if not verdicts[state.customer_id].allowed
+        if state.violated_rule is not None
     ]
 
 

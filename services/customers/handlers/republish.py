@@ -12,10 +12,11 @@ from services.customers.handlers.change_bans import tell_contact_bans, tell_cust
 from services.customers.handlers.customer_lists import CUSTOMER_LISTS
 from services.customers.handlers.install_defaults import install_defaults
 from services.customers.handlers.start_relationships import tell_first_documents
-from services.customers.handlers.tell_records import tell_contacts, tell_customers
+from services.customers.handlers.tell_records import tell_contacts, tell_customers, tell_projects
 from services.customers.persistence.contacts import contact_ids, lock_contacts
 from services.customers.persistence.customers import customer_ids
 from services.customers.persistence.documents import first_documents, lock_customers
+from services.customers.persistence.projects import next_projects
 from services.customers.persistence.register import (
     consent_seq,
     fetch_settings,
@@ -28,7 +29,7 @@ from shared.lists.tell import tell_rows
 CHUNK = 1000
 
 Progress = Callable[[int, int], None]
-"""Called with how many customers and contacts are told, and of how many."""
+"""Called with how many customers, contacts and projects are told, and of how many."""
 
 
 async def republish(
@@ -37,7 +38,7 @@ async def republish(
     """
     Tell every list value, customer and contact at its present version, with bans newly numbered.
 
-    Of customers their first documents are told too.
+    Of customers their first documents are told too, and at last the projects of ERPs.
 
     The baseline at the end says which consent numbers these are; all are higher than `above`. Each
     chunk is a unit of work of its own, so the service may run meanwhile. If this is interrupted the
@@ -49,8 +50,12 @@ async def republish(
         total = (await unit.connection.execute(_COUNT)).scalar_one()
         await tell_rows(CUSTOMER_LISTS, await all_values(unit.connection), unit)
     told = 0
-    for ids_after, tell in ((customer_ids, _tell_customers), (contact_ids, _tell_contacts)):
-        async for count in _by_chunks(units, ids_after, tell, chunk):
+    for after_these, tell in (
+        (customer_ids, _tell_customers),
+        (contact_ids, _tell_contacts),
+        (next_projects, tell_projects),
+    ):
+        async for count in _by_chunks(units, after_these, tell, chunk):
             told += count
             progress(told, max(told, total))
     async with units() as unit:
@@ -61,20 +66,20 @@ async def republish(
 
 async def _by_chunks(
     units: UnitOfWorkFactory,
-    ids_after: Callable[..., Awaitable[Sequence[UUID]]],
-    tell: Callable[[Sequence[UUID], UnitOfWork], Awaitable[Any]],
+    after_these: Callable[..., Awaitable[Sequence[Any]]],
+    tell: Callable[[Sequence[Any], UnitOfWork], Awaitable[None]],
     chunk: int,
 ) -> AsyncIterator[int]:
-    last: UUID | None = None
+    last: Any = None
     while True:
         async with units() as unit:
-            ids = await ids_after(unit.connection, after=last, limit=chunk)
-            if ids:
-                await tell(ids, unit)
-        if not ids:
+            found = await after_these(unit.connection, after=last, limit=chunk)
+            if found:
+                await tell(found, unit)
+        if not found:
             return
-        last = ids[-1]
-        yield len(ids)
+        last = found[-1]
+        yield len(found)
 
 
 # Both lock as those who change bans do: settings, then rows, then the counter. So nobody waits in a
@@ -93,4 +98,7 @@ async def _tell_contacts(ids: Sequence[UUID], uow: UnitOfWork) -> None:
     await tell_contact_bans(bans, uow)
 
 
-_COUNT = text("SELECT (SELECT count(*) FROM customer) + (SELECT count(*) FROM contact)")
+_COUNT = text(
+    "SELECT (SELECT count(*) FROM customer) + (SELECT count(*) FROM contact)"
+    " + (SELECT count(*) FROM erp_project)"
+)

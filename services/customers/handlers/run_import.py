@@ -158,15 +158,15 @@ async def _do(
     # In the order in which all lock: settings, values of lists, customers, contacts.
     settings = await fetch_settings(uow.connection, lock=applies)
     rules = await _rules(found.mapping, columns, uow, here, settings=settings, day=day)
+    missing = missing_titles([cells for _, cells in rows], rules)
     if applies:
         await belong_to(uow.connection, job.job_id)
-        missing = missing_titles([cells for _, cells in rows], rules)
         for name, title in missing:
             await create_value(CUSTOMER_LISTS, name, SaveListValue(title=title), uow)
         if missing:
             rules = await _rules(found.mapping, columns, uow, here, settings=settings, day=day)
     else:
-        rules = replace(rules, missing=_unborn_key)
+        rules = _with_unborn(rules, missing)
     named = named_by(rows, columns, lambda one: normal_business_id(one, here.countries))
     planned = None if applies else found.import_id
     present = await read_present(named, found.source, uow, planned=planned)
@@ -184,9 +184,16 @@ async def _do(
     return plan
 
 
-def _unborn_key(name: str, title: str) -> int:
-    """Return a key that no value has, always the same for a title, to rehearse with."""
-    return -1 - zlib.crc32(f"{name}\n{title.casefold()}".encode())
+def _with_unborn(rules: Rules, missing: Sequence[tuple[str, str]]) -> Rules:
+    """Return rules with the values that a run would create, to rehearse with."""
+    values = {name: [*some] for name, some in rules.values.items()}
+    titles = {**rules.titles}
+    for name, title in missing:
+        # No value has such a key, and in all chunks it is the same for a title.
+        key = -1 - zlib.crc32(f"{name}\n{title.casefold()}".encode())
+        values[name].append(Held(key, name, 0, title, None, {}, archived=False))
+        titles[key] = {title.casefold()}
+    return replace(rules, values=values, titles=titles)
 
 
 async def _rules(

@@ -1,13 +1,16 @@
-"""Tell the public how customers and contacts stand; of deleted ones, that they are gone."""
+"""Tell the public how customers, contacts and projects stand, or that they were deleted."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.engine import Row
 
+from services.customers.domain.events import ProjectRecorded
+from services.customers.domain.projects import ProjectState
 from services.customers.persistence.contacts import fetch_contacts
 from services.customers.persistence.customers import fetch_customers
+from services.customers.persistence.documents import next_told
 from services.customers.persistence.rows import contact_told, customer_told
 from shared.chassis.unit_of_work import UnitOfWork
 
@@ -26,3 +29,9 @@ async def tell_contacts(contact_ids: Collection[UUID], uow: UnitOfWork) -> Mappi
     rows = await fetch_contacts(uow.connection, contact_ids)
     uow.record_all(contact_told(rows[contact_id]) for contact_id in contact_ids)
     return rows
+
+
+async def tell_projects(states: Sequence[ProjectState], uow: UnitOfWork) -> None:
+    """Record how these projects stand, which are locked: it is the newest word on each."""
+    version = await next_told(uow.connection)
+    uow.record_all(ProjectRecorded(state, version) for state in states)

@@ -219,6 +219,25 @@ def _(event: events.RuleViolated) -> Publication:
 
 
 @translate.register
+def _(event: events.ProjectRecorded) -> Publication:
+    state = event.state
+    return publication(
+        told.ProjectRecorded(
+            customer_id=state.customer_id,
+            version=event.version,
+            project_source=state.source,
+            project_ref=state.project_ref,
+            project_version=state.version or None,
+            said_at=state.said_at,
+            name=state.name,
+            active=state.active,
+            violated_rule=state.violated_rule,
+        ),
+        subject=f"project/{state.source}/{state.project_ref}",
+    )
+
+
+@translate.register
 def _(event: events.FirstDocumentKnown) -> Publication:
     document = event.document
     model = told.FirstInvoicePosted if document.kind == "invoice" else told.FirstSalesOrderPosted

@@ -42,6 +42,15 @@ async def update_projects(connection: AsyncConnection, states: Sequence[ProjectS
     await connection.execute(_UPDATE, _columns(states))
 
 
+async def next_projects(
+    connection: AsyncConnection, *, after: ProjectState | None, limit: int
+) -> Sequence[ProjectState]:
+    """Lock the next projects in the order of their keys and return them as they were recorded."""
+    source, ref = after.key if after else ("", "")
+    result = await connection.execute(_NEXT, {"source": source, "ref": ref, "limit": limit})
+    return [ProjectState(**row._mapping) for row in result]
+
+
 async def keep_violations(
     connection: AsyncConnection, violations: Sequence[RuleViolated], *, now: datetime
 ) -> None:
@@ -86,23 +95,30 @@ def _columns(states: Sequence[ProjectState]) -> dict[str, list[Any]]:
         "customers": [state.customer_id for state in ordered],
         "names": [state.name for state in ordered],
         "active": [state.active for state in ordered],
+        "rules": [state.violated_rule for state in ordered],
     }
 
 
 _LOCK = text(
     """
     SELECT source, project_ref, version, said_at, customer_survivor(customer_id) AS customer_id,
-           name, active
+           name, active, violated_rule
     FROM unnest(CAST(:sources AS text[]), CAST(:refs AS text[])) AS wanted (source, project_ref)
     JOIN erp_project AS project USING (source, project_ref)
     ORDER BY source, project_ref FOR NO KEY UPDATE OF project
     """
 )
-_STATE = "source, project_ref, version, said_at, customer_id, name, active"
+_STATE = "source, project_ref, version, said_at, customer_id, name, active, violated_rule"
+_NEXT = text(
+    f"""
+    SELECT {_STATE} FROM erp_project WHERE (source, project_ref) > (:source, :ref)
+    ORDER BY source, project_ref LIMIT :limit FOR SHARE
+    """
+)
 _TOLD = f"""
     unnest(CAST(:sources AS text[]), CAST(:refs AS text[]), CAST(:versions AS bigint[]),
            CAST(:said_at AS timestamptz[]), CAST(:customers AS uuid[]), CAST(:names AS text[]),
-           CAST(:active AS boolean[])) AS told ({_STATE})
+           CAST(:active AS boolean[]), CAST(:rules AS text[])) AS told ({_STATE})
 """
 _INSERT = text(
     f"INSERT INTO erp_project ({_STATE}) SELECT {_STATE} FROM {_TOLD} ON CONFLICT DO NOTHING"
@@ -110,7 +126,8 @@ _INSERT = text(
 _UPDATE = text(
     f"""
     UPDATE erp_project AS project SET version = told.version, said_at = told.said_at,
-        customer_id = told.customer_id, name = told.name, active = told.active
+        customer_id = told.customer_id, name = told.name, active = told.active,
+        violated_rule = told.violated_rule
     FROM {_TOLD}
     WHERE project.source = told.source AND project.project_ref = told.project_ref
     """

@@ -290,6 +290,8 @@ Table(
     Column("customer_id", ForeignKey("customer.customer_id"), nullable=False, index=True),
     Column("name", Text, nullable=False),
     Column("active", Boolean, nullable=False),
+    # By which its customer could not be picked when it was; the violation itself stays for good.
+    Column("violated_rule", Text),
 )
 # Customers that were picked against a rule, each pick by itself, for good.
 Table(

@@ -10,8 +10,9 @@ from decimal import ROUND_HALF_UP, Decimal
 LARGEST = 10**15 - 1
 """The largest amount of one opportunity, in minor units: fifteen digits, as contracts take."""
 
-# ISO 4217, table A.1, of 2026: all others have two digits.
-_DIGITS = {
+USUAL_DIGITS = 2
+# ISO 4217, table A.1, of 2026.
+OTHER_DIGITS = {
     **dict.fromkeys(
         (
             *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF"),
@@ -26,7 +27,7 @@ _DIGITS = {
 
 def digits_of(currency: str) -> int:
     """Return how many digits after the point amounts of a currency have (ISO 4217)."""
-    return _DIGITS.get(currency, 2)
+    return OTHER_DIGITS.get(currency, USUAL_DIGITS)
 
 
 def to_minor(amount: Decimal, currency: str) -> int:

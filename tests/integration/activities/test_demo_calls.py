@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from apps.embedded.application import Embedded
-from apps.embedded.demo.calls import call_commands, load_calls
+from apps.embedded.demo.calls import SELLERS, TEAM, call_commands, load_calls, set_targets
 from services.activities.domain.activity import State
 from shared.chassis.http.app import create_app
 from shared.chassis.service import Service
@@ -41,7 +41,7 @@ def test_calls_before_now_are_done_and_those_after_are_planned(now: datetime) ->
     assert len(known) == 3000
 
 
-async def test_a_second_run_of_the_demo_records_nothing(
+async def test_a_second_run_of_the_demo_records_nothing_and_sets_no_target(
     activities: Service, api: httpx.AsyncClient, world: World
 ) -> None:
     for _ in range(3):
@@ -55,15 +55,29 @@ async def test_a_second_run_of_the_demo_records_nothing(
             result = await connection.execute(
                 text(
                     "SELECT (SELECT count(*) FROM activity) AS recorded, "
-                    "(SELECT sum(done) FROM tally) AS done, (SELECT count(*) FROM seller) AS who"
+                    "(SELECT sum(done) FROM tally) AS done, (SELECT count(*) FROM seller) AS who, "
+                    "(SELECT count(*) FROM target) AS targets"
                 )
             )
             return list(result.one())
 
-    loaded: list[int] = []
-    await load_calls(api, embedded, loaded.append)
+    async def run() -> int:
+        loaded: list[int] = []
+        await load_calls(api, embedded, loaded.append)
+        # The team's event is applied.
+        await world.hear()
+        await set_targets(api, embedded)
+        return sum(loaded)
+
+    assert await run() == 3000
     first = await counts()
-    assert (sum(loaded), first[0], first[2]) == (3000, 3000, 6)
+    assert (first[0], first[2], first[3]) == (3000, 6, 7), "a target each, and one of the team"
     assert first[1] > 1000, "sales actions count to targets"
-    await load_calls(api, embedded, loaded.append)
+    team = {"group_id": TEAM["group_id"], "period": "week", "periods": 60}
+    weeks = (await api.get("/v1/target-progress", params=team)).json()["weeks"]
+    assert sum(one["done"] for one in weeks) == first[1], "the team's weeks have all of them"
+    leaders = (await api.get("/v1/target-leaderboard?category=3&period=week")).json()["items"]
+    assert {one["seller"] for one in leaders} == set(SELLERS)
+
+    await run()
     assert await counts() == first

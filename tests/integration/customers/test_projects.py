@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from services.customers.domain.projects import ProjectState
+from services.customers.handlers.republish import republish
 from services.customers.persistence.documents import resolve_customers
 from services.customers.persistence.projects import ProjectMeanwhile, insert_projects
 from shared.chassis.clock import system_clock
@@ -23,6 +24,7 @@ from tests.integration.customers.test_lists import classify, put_value
 from tests.integration.customers.test_merges import erp_customer, merged
 from tests.integration.customers.test_undo import undo
 
+RECORDED = "customers.project-recorded.v1"
 LIVE, POTENTIAL = {"customer_status": [1]}, {"customer_status": [2]}
 
 
@@ -46,6 +48,16 @@ async def projects(customers: Service) -> dict[str, tuple[int, str, str]]:
             )
         )
         return {row.project_ref: (row.version, row.name, row.ref) for row in rows}
+
+
+async def newest_told(customers: Service) -> dict[str, dict[str, Any]]:
+    """Return the newest word on each project, and check that a later word is a newer one."""
+    newest: dict[str, dict[str, Any]] = {}
+    for event in await told(customers, RECORDED):
+        ref = event["project_ref"]
+        assert ref not in newest or event["version"] > newest[ref]["version"]
+        newest[ref] = event
+    return newest
 
 
 async def firm(
@@ -151,6 +163,97 @@ async def test_a_project_that_comes_to_another_customer_is_a_new_pick(
     assert await refs(api) == ["P", "P"]
     await send(customers, [project("P", "A", version=5)])
     assert await refs(api) == ["P", "P"], "what was violated stays recorded"
+
+
+@pytest.mark.requirement("VF-A5", "VF-A6")
+async def test_every_recorded_state_is_told_with_the_rule_that_its_pick_broke(
+    customers: Service, api: httpx.AsyncClient
+) -> None:
+    bad = await firm(customers, api, "A", POTENTIAL)
+    good = await firm(customers, api, "B", LIVE)
+    first = project("P", "A", version=1, time="2026-03-02T09:15:00Z")
+    await send(customers, [first, project("Q", "B", time="2026-03-03T09:15:00Z", active=False)])
+
+    events = {event["project_ref"]: event for event in await told(customers, RECORDED)}
+    assert all(event.pop("version") >= 1 for event in events.values())
+    assert events == {
+        "P": {
+            "customer_id": bad["customer_id"],
+            "project_source": "/erp/test",
+            "project_ref": "P",
+            "project_version": 1,
+            "said_at": "2026-03-02T09:15:00Z",
+            "name": "Project P",
+            "active": True,
+            "violated_rule": "selectable_in_project",
+        },
+        "Q": {
+            "customer_id": good["customer_id"],
+            "project_source": "/erp/test",
+            "project_ref": "Q",
+            "project_version": None,
+            "said_at": "2026-03-03T09:15:00Z",
+            "name": "Project Q",
+            "active": False,
+            "violated_rule": None,
+        },
+    }
+
+    async def now() -> tuple[int, str, int, str | None]:
+        count = len(await told(customers, RECORDED))
+        newest = (await newest_told(customers))["P"]
+        rule = newest["violated_rule"]
+        return count, newest["customer_id"], newest["project_version"], rule
+
+    # A renamed project is no new pick, whatever became of the status meanwhile.
+    await classify(api, bad, classifications=LIVE)
+    await send(customers, [project("P", "A", version=2, name="Renamed")])
+    assert await now() == (3, bad["customer_id"], 2, "selectable_in_project")
+
+    await send(customers, [first, project("P", "A", version=2, name="Renamed")])
+    assert (await now())[0] == 3, "the older and the repeated are told to nobody"
+
+    await send(customers, [project("P", "B", version=3), project("P", "B", version=4)])
+    assert await now() == (4, good["customer_id"], 4, None)
+    await send(customers, [project("P", "A", version=5)])
+    assert await now() == (5, bad["customer_id"], 5, None), "picked again, and rightly now"
+
+
+@pytest.mark.requirement("VF-A6")
+@pytest.mark.parametrize("chunk", [1, 2, 3, 1000])
+async def test_a_republish_tells_every_project_as_it_was_recorded(
+    customers: Service, api: httpx.AsyncClient, chunk: int
+) -> None:
+    loser = await firm(customers, api, "L", POTENTIAL)
+    into = await firm(customers, api, "S", LIVE)
+    await send(
+        customers,
+        [project("1", "L", version=7), project("2", "S"), project("3", "S", active=False)],
+    )
+    await send(customers, [project("1", "L", version=8, name="Renamed")])
+    before = await newest_told(customers)
+    operation = (await merged(api, into, loser))["operation_id"]
+    seen: list[tuple[int, int]] = []
+
+    await republish(customers.units, lambda *of: seen.append(of), chunk=chunk)
+
+    after = await newest_told(customers)
+    assert [after[ref]["version"] > before[ref]["version"] for ref in "123"] == [True] * 3
+    unversioned = [
+        {ref: {**event, "version": 0} for ref, event in found.items()} for found in (before, after)
+    ]
+    assert unversioned[0] == unversioned[1]
+    assert after["1"]["violated_rule"] == "selectable_in_project"
+    assert after["1"]["customer_id"] == loser["customer_id"], "listeners follow the merge"
+    assert seen[-1] == (5, 5), "two customers and three projects"
+
+    # The survivor's project now; undoing the merge needs no word about the others.
+    await send(customers, [project("1", "L", version=9)])
+    assert (await newest_told(customers))["1"]["customer_id"] == into["customer_id"]
+    await undo(api, operation)
+    await republish(customers.units, lambda *_: None, chunk=chunk)
+    again = await newest_told(customers)
+    assert [again[ref]["customer_id"] for ref in "123"] == [into["customer_id"]] * 3
 
 
 @pytest.mark.requirement("VF-A6")
@@ -265,6 +368,11 @@ async def test_any_order_with_duplicates_ends_in_the_same_projects_and_judges_ea
     assert await projects(customers) == {"V": (4, "Last", "A"), "T": (0, "Last", "A")}
     assert [one["event_id"] for one in reversed(await violations(api))] == expected(order)
     assert len(await told(customers, "customers.rule-violated.v1")) == len(expected(order))
+    newest = await newest_told(customers)
+    assert {ref: (one["project_version"], one["name"]) for ref, one in newest.items()} == {
+        "V": (4, "Last"),
+        "T": (None, "Last"),
+    }
     assert await parked(customers) == {}
 
 

@@ -54,6 +54,19 @@ def test_unicode_comes_back_as_it_was_sent(
     assert (sheet.delimiter, found, list(sheet.columns)) == (delimiter, rows, HEADER)
 
 
+@pytest.mark.parametrize(
+    ("encoding", "street"),
+    [("cp1252", "18, rue de l\N{ACUTE ACCENT}Esplanade"), ("iso8859_15", "Žižkova 5")],
+)
+def test_an_accent_that_stands_for_an_apostrophe_is_no_capital(
+    tmp_path: Path, encoding: str, street: str
+) -> None:
+    """0xB4 is an acute accent to one and Ž to the other."""
+    row = ["1", street, "Orléans"]
+    sheet, found = read(tmp_path, written([HEADER, row], ";").encode(encoding))
+    assert (sheet.encoding, found) == (encoding, [row])
+
+
 NORTHERN = ["Mäkelä", "Åkerlund", "Öhman", "Ångström", "Jyväskylä", "Skåne", "Malmö"]
 HUNGARIAN = ["Győr", "Szűcs", "Székesfehérvár", "Kőbánya", "Hódmezővásárhely", "Tűzkő"]
 

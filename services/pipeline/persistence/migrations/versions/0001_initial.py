@@ -4,6 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from services.pipeline.persistence.rollups import keep_rollups
+from services.pipeline.persistence.states import keep_states
 from shared.history.migration import keep_history_of
 from shared.projection.survivors import follow_merges
 
@@ -78,7 +80,7 @@ def upgrade() -> None:
     sa.Column('updated_at', sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('currency', 'valid_from', name=op.f('pk_exchange_rate'))
     )
-    op.create_table('forecast_count',
+    op.create_table('forecast_shared',
     sa.Column('day', sa.Date(), nullable=False),
     sa.Column('sellers', postgresql.ARRAY(sa.Text()), nullable=False),
     sa.Column('currency', sa.Text(), nullable=False),
@@ -86,7 +88,7 @@ def upgrade() -> None:
     sa.Column('type', sa.Integer(), nullable=False),
     sa.Column('probability', sa.SmallInteger(), nullable=False),
     sa.Column('opportunities', sa.Integer(), nullable=False),
-    sa.PrimaryKeyConstraint('day', 'sellers', 'currency', 'stage', 'type', 'probability', name=op.f('pk_forecast_count'))
+    sa.PrimaryKeyConstraint('day', 'sellers', 'currency', 'stage', 'type', 'probability', name=op.f('pk_forecast_shared'))
     )
     op.create_table('forecast_share',
     sa.Column('day', sa.Date(), nullable=False),
@@ -411,4 +413,6 @@ def upgrade() -> None:
     op.create_index('ix_opportunity_state_since', 'opportunity_state', ['since'], unique=False)
 
     follow_merges(op)
+    keep_rollups(op)
     keep_history_of(op, HISTORY_OF, but=NOT_KEPT)
+    keep_states(op)

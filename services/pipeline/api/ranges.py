@@ -1,0 +1,54 @@
+"""Parameters of what was believed and of reports: moments, days, months, and whose they are."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import Query, Response
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints
+
+from services.pipeline.domain.periods import PATTERN
+from shared.chassis.http.shapes import Number
+from shared.chassis.spreadsheet import CSV, csv_lines
+
+EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
+
+
+def _in_range(value: datetime) -> datetime:
+    if not EARLIEST <= value.date() <= LATEST:
+        raise ValueError(f"lies outside {EARLIEST} to {LATEST}; send the real time")
+    return value
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_range)]
+PeriodName = Annotated[str, StringConstraints(pattern=PATTERN)]
+From = Annotated[
+    PeriodName, Query(alias="from", description="the first month or quarter", examples=["2026-11"])
+]
+To = Annotated[PeriodName, Query(description="the last month or quarter", examples=["2027-10"])]
+Since = Annotated[date, Field(ge=EARLIEST, le=LATEST), Query(examples=["2026-01-01"])]
+Until = Annotated[date, Field(ge=EARLIEST, le=LATEST), Query(examples=["2026-12-31"])]
+SellerKey = Annotated[
+    str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\s/?#\x00-\x1f\x7f]+$")
+]
+OfSeller = Annotated[SellerKey | None, Query(description="the parts of this seller")]
+OfGroup = Annotated[
+    UUID | None, Query(description="the parts of who is in this user group, or in one below it")
+]
+OfPipeline = Annotated[Number | None, Query(description="number of a pipeline; all if left out")]
+CommittedFrom = Annotated[
+    int, Query(ge=0, le=100, description="per cent from which an open one is committed")
+]
+Into = Annotated[
+    str | None,
+    Query(pattern="^[A-Z]{3}$", description="convert all amounts into it, at rates of one day"),
+]
+Format = Annotated[Literal["json", "csv"], Query(description="JSON, or a table")]
+
+
+def table(name: str, shape: type[BaseModel], rows: Sequence[BaseModel]) -> Response:
+    """Return rows of one shape as CSV, with the names of its fields on top."""
+    cells = [list(row.model_dump().values()) for row in rows]
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    return Response(csv_lines([list(shape.model_fields), *cells]), media_type=CSV, headers=headers)
