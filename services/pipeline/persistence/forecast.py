@@ -231,7 +231,9 @@ def _part(name: str, place: int) -> _Part:
 
 def _converted(raw: bool) -> dict[str, str]:
     """Return what the subquery `exchanged` has of value and weighted, and from where."""
-    half_up: Callable[[str], str] = "div(2 * {0} * mine + theirs, 2 * theirs)".format
+    half_up: Callable[[str], str] = (
+        "CASE WHEN mine = theirs THEN {0} ELSE div(2 * {0} * mine + theirs, 2 * theirs) END"
+    ).format
     if not raw:
         return {
             "customer": "",
