@@ -240,8 +240,8 @@ async def test_a_group_means_those_who_were_in_it_or_below(
 async def test_each_report_comes_as_a_table(rows: Rows, api: httpx.AsyncClient, name: str) -> None:
     one = await rows.add(BEGIN, expected_close=date(2026, 1, 10))
     await rows.change(BEGIN + DAY, one, expected_close=date(2026, 1, 11))
-    await rows.add(BEGIN)
-    await rows.change(BEGIN + DAY, one, stage="lost-customer", closed_on=date(2026, 1, 10))
+    lost = await rows.add(BEGIN)
+    await rows.change(BEGIN + DAY, lost, stage="lost-customer", closed_on=date(2026, 1, 10))
     answer = await api.get(
         f"/v1/pipeline-reports/{name}", params={**RANGE, "by": "stage", "format": "csv"}
     )
