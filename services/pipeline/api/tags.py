@@ -14,5 +14,6 @@ TAGS = {
     "revenue-targets": "How much is to be sold, of whom, by month and quarter.",
     "user-groups": "Who sells together, below whom, from when until when.",
     "forecast-history": "What was believed at a moment, and why it is another now.",
+    "pipeline-reports": "How opportunities go through the stages, and what stages are worth.",
     **{one.path: f"{one.meaning[0].upper()}{one.meaning[1:]}." for one in LISTS.values()},
 }
