@@ -109,7 +109,9 @@ class OpportunityInput(Input):
     memo: Memo = ""
     value: Annotated[
         Amount | None,
-        Field(description="in minor units; what the lines come to if there are any", examples=[1]),
+        Field(
+            description="in minor units; what the lines come to if there are any", examples=[25000]
+        ),
     ] = None
     currency: Annotated[Currency | None, Field(description="the house's if left out")] = None
     lines: Annotated[list[LineInput], Field(max_length=200)] = Field(default_factory=list)

@@ -88,7 +88,7 @@ async def test_who_sells_is_who_is_in_a_sales_group(api: httpx.AsyncClient) -> N
     assert [one["title"] for one in his] == ["Office"]
 
 
-@pytest.mark.requirement("TS-11", "TS-12")
+@pytest.mark.requirement("TS-11", "TS-12", "TS-A11")
 async def test_groups_form_a_tree_whose_members_are_found_from_its_top(
     api: httpx.AsyncClient,
 ) -> None:
