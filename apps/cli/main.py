@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from pydantic import SecretStr
@@ -20,6 +20,7 @@ from apps.embedded.postgres import PostgresError
 from shared.chassis.settings import BadSettings, EnvironmentSettings
 
 SERVICES = ("customers", "activities", "pipeline", "mailing")
+TELLERS = ("customers", "pipeline")
 DATA = Path(".suhde")
 WAIT_SECONDS = 60.0
 
@@ -137,32 +138,37 @@ def migrate(service: Name) -> None:
 
 
 def _teller(name: str) -> str:
-    if name != "customers":
-        raise typer.BadParameter(f"{name!r} tells no state; only customers does")
+    if name not in TELLERS:
+        raise typer.BadParameter(f"{name!r} tells no state; {' and '.join(TELLERS)} do")
     return name
 
 
 @app.command()
 def republish(
-    service: Annotated[str, typer.Argument(callback=_teller, help="customers")],
+    service: Annotated[str, typer.Argument(callback=_teller, help=" or ".join(TELLERS))],
     above: Annotated[
-        int, typer.Option(help="highest consent number mailing has, if it has more", min=0)
+        int,
+        typer.Option(
+            help="of customers: highest consent number mailing has, if it has more", min=0
+        ),
     ] = 0,
 ) -> None:
-    """Tell the whole state anew, so that a new or lost mailing database becomes fresh."""
+    """Tell the state anew, so that the new or lost database of who listens becomes fresh."""
     from rich.progress import Progress
     from sqlalchemy import text
 
-    from services.customers.domain.events import ConsentBaselined
-    from services.customers.handlers import republish
-    from services.customers.messaging.publications import translate
     from shared.chassis.clock import system_clock
     from shared.chassis.database import connect, is_transient
     from shared.chassis.unit_of_work import UnitOfWorkFactory
 
+    handler = importlib.import_module(f"services.{service}.handlers.republish")
+    translate = importlib.import_module(f"services.{service}.messaging.publications").translate
+    # Only customers counts consent, and says at the end how far.
+    options = {"above": above} if service == "customers" else {}
+
     url = DatabaseSettings.read().database_url.get_secret_value()
 
-    async def work() -> ConsentBaselined:
+    async def work() -> Any:
         engine = connect(url, name=f"republish-{service}")
 
         async def answers() -> None:
@@ -173,10 +179,10 @@ def republish(
             await _once_there("PostgreSQL", answers, is_transient)
             with Progress(console=console) as bar:
                 task = bar.add_task(service, total=None)
-                return await republish.republish(
+                return await handler.republish(
                     UnitOfWorkFactory(engine, system_clock, translate),
                     lambda told, total: bar.update(task, completed=told, total=total),
-                    above=above,
+                    **options,
                 )
         except Exception as error:
             if not is_transient(error):
@@ -187,11 +193,13 @@ def republish(
             await engine.dispose()
 
     baseline = asyncio.run(work())
-    console.print(
-        f"{service}: all is told; the running service sends it. mailing opens marketing when it "
-        f"has applied consent number {baseline.through}; see GET /v1/consent",
-        soft_wrap=True,
-    )
+    told = f"{service}: all is told; the running service sends it."
+    if baseline is not None:
+        told += (
+            " mailing opens marketing when it has applied consent number "
+            f"{baseline.through}; see GET /v1/consent"
+        )
+    console.print(told, soft_wrap=True)
 
 
 @app.command()

@@ -10,9 +10,12 @@ from services.pipeline.api.forecast_history import forecast_history_router
 from services.pipeline.api.forecast_recounts import forecast_recounts_router, recount_kinds
 from services.pipeline.api.forecasts import forecasts_router
 from services.pipeline.api.history import opportunity_history_router
+from services.pipeline.api.invoiced_bridge import invoiced_bridge_router
 from services.pipeline.api.list_history import list_history_router
 from services.pipeline.api.lists import lists_routers
 from services.pipeline.api.opportunities import moves_router, opportunities_router
+from services.pipeline.api.rates import rates_router
+from services.pipeline.api.reports import reports_router, stage_times_router
 from services.pipeline.api.revenue_targets import revenue_targets_router
 from services.pipeline.api.search import search_router
 from services.pipeline.api.tags import TAGS
@@ -114,7 +117,12 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             forecast_recounts_router(units, jobs),
             forecasts_router(units, today, settings.currency),
             user_groups_router(units),
+            rates_router(units, settings.currency),
             revenue_targets_router(units, settings.currency),
+            forecast_history_router(units, zone, settings.currency),
+            invoiced_bridge_router(units, zone, settings.currency),
+            reports_router(units, zone),
+            stage_times_router(units),
             *lists_routers(units),
             list_history_router(units),
             profiles_router(
@@ -124,7 +132,6 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
                 about=PROFILES,
                 path="/v1/pipeline-profiles",
             ),
-            forecast_history_router(units, zone, settings.currency),
         ],
         versions=VERSIONS,
         metadata=metadata,

@@ -79,7 +79,14 @@ class Shapes:
 
 def _fact_fields(facts: Mapping[str, Fact]) -> dict[str, Any]:
     return {
-        name: (_type_of(fact), Field(default=fact.default, description=fact.meaning))
+        name: (
+            _type_of(fact),
+            Field(
+                default=fact.default,
+                description=fact.meaning,
+                examples=None if fact.example is None else [fact.example],
+            ),
+        )
         for name, fact in facts.items()
     }
 

@@ -40,6 +40,7 @@ class Fact:
     choices: tuple[str, ...] = ()
     list: str | None = None
     preset: FactValue = None
+    example: FactValue = None  # for what has to be said, and has no default
 
     @property
     def default(self) -> FactValue:

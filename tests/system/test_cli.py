@@ -278,7 +278,7 @@ class TestParked:
         assert "--all" in said(result)
 
     def test_a_service_that_does_not_exist(self, suhde: Suhde, up: SuhdeUp) -> None:
-        result = suhde("parked", "list", "--service", "pipeline", at=up)
+        result = suhde("parked", "list", "--service", "billing", at=up)
 
         assert result.exit_code == 2
         assert "mailing" in said(result)
@@ -322,7 +322,7 @@ class TestDeploySteps:
         result = suhde("republish", "mailing")
 
         assert result.exit_code == 2
-        assert "only customers does" in said(result)
+        assert "'mailing' tells no state" in said(result)
 
 
 class TestUp:

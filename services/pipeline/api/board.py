@@ -12,6 +12,7 @@ from services.pipeline.domain.lists import STAGE, Outcome
 from services.pipeline.domain.opportunity import Rules, day_of
 from services.pipeline.domain.search import OpportunityFilter
 from services.pipeline.handlers.show_board import Column, NoBoard, Place, show_board, show_stage
+from shared.chassis.http.description import may_refuse
 from shared.chassis.http.paging import Cursor, Limit, Page, write_cursor
 from shared.chassis.http.shapes import Number
 from shared.chassis.unit_of_work import UnitOfWorkFactory
@@ -56,7 +57,7 @@ def board_router(units: UnitOfWorkFactory, rules: Rules) -> APIRouter:
     """Return the routes of the board."""
     router = APIRouter(prefix="/v1/opportunity-board", tags=["board"])
 
-    @router.get("")
+    @router.get("", responses=may_refuse(NoBoard))
     async def board(
         pipeline: Annotated[Number | None, Query(description="the default if left out")] = None,
         seller: Seller = None,

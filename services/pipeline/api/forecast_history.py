@@ -17,6 +17,7 @@ from services.pipeline.api.ranges import (
     OfGroup,
     OfSeller,
     To,
+    read_place,
     table,
 )
 from services.pipeline.domain.as_of import AsOf
@@ -25,11 +26,11 @@ from services.pipeline.domain.forecasts import COMMITTED_FROM, Dimension
 from services.pipeline.domain.months import Months, refuse_future
 from services.pipeline.handlers.fix_rates import RateMissing
 from services.pipeline.handlers.read_as_of import ForecastTooLong, Line, read_as_of
-from services.pipeline.handlers.read_bridge import Explained, Place, Shown, read_bridge, read_cause
+from services.pipeline.handlers.read_bridge import Explained, Shown, read_bridge, read_cause
 from services.pipeline.persistence.bridge import FIRST, Span
 from services.pipeline.persistence.standing import Who
 from shared.chassis.http.description import may_refuse, streams
-from shared.chassis.http.paging import BadCursor, Cursor, Limit, Page, page_of, read_cursor
+from shared.chassis.http.paging import Cursor, Limit, Page, page_of
 from shared.chassis.spreadsheet import CSV
 from shared.chassis.unit_of_work import UnitOfWorkFactory
 from shared.lists.api import Language
@@ -298,7 +299,7 @@ def forecast_history_router(units: UnitOfWorkFactory, zone: ZoneInfo, house: str
         )
         async with units.engine.connect() as connection:
             rows = await read_cause(
-                asked, cause, connection, house=house, after=_place(cursor), limit=limit
+                asked, cause, connection, house=house, after=read_place(cursor), limit=limit
             )
         return page_of(
             [_opportunity(row) for row in rows],
@@ -307,13 +308,3 @@ def forecast_history_router(units: UnitOfWorkFactory, zone: ZoneInfo, house: str
         )
 
     return router
-
-
-def _place(cursor: str | None) -> Place | None:
-    key = read_cursor(cursor, int, str, str)
-    if key is None:
-        return None
-    try:
-        return int(key[0]), UUID(str(key[1])), str(key[2])
-    except ValueError:
-        raise BadCursor("The cursor belongs to another list.") from None

@@ -19,7 +19,7 @@ class ForecastRecountOutput(BaseModel):
     """What a recount mended; nothing unless something broke."""
 
     forecast_share: int = Field(description="sums of a seller that did not fit")
-    forecast_count: int = Field(description="numbers of opportunities that did not fit")
+    forecast_shared: int = Field(description="numbers of shared ones that did not fit")
 
 
 def recount_kinds() -> Mapping[str, Work]:

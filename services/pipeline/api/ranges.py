@@ -9,6 +9,7 @@ from fastapi import Query, Response
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints
 
 from services.pipeline.domain.periods import PATTERN
+from shared.chassis.http.paging import BadCursor, read_cursor
 from shared.chassis.http.shapes import Number
 from shared.chassis.spreadsheet import CSV, csv_lines
 
@@ -52,3 +53,14 @@ def table(name: str, shape: type[BaseModel], rows: Sequence[BaseModel]) -> Respo
     cells = [list(row.model_dump().values()) for row in rows]
     headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
     return Response(csv_lines([list(shape.model_fields), *cells]), media_type=CSV, headers=headers)
+
+
+def read_place(cursor: str | None) -> tuple[int, UUID, str] | None:
+    """Return the amount, id and currency that a cursor names; refuse a foreign one."""
+    key = read_cursor(cursor, int, str, str)
+    if key is None:
+        return None
+    try:
+        return int(key[0]), UUID(str(key[1])), str(key[2])
+    except ValueError:
+        raise BadCursor("The cursor belongs to another list.") from None

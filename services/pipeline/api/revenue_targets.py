@@ -34,7 +34,12 @@ from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 PATH = "/v1/revenue-targets"
 PeriodName = Annotated[
     str,
-    Field(max_length=7, description="a month or a quarter", examples=["2026-11", "2026-Q4"]),
+    Field(
+        max_length=7,
+        description="a month or a quarter of 1900 to 2199",
+        examples=["2026-11", "2026-Q4"],
+        json_schema_extra={"pattern": "^(19|20|21)[0-9]{2}-(0[1-9]|1[0-2]|Q[1-4])$"},
+    ),
 ]
 
 

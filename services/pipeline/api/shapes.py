@@ -109,13 +109,15 @@ class OpportunityInput(Input):
     memo: Memo = ""
     value: Annotated[
         Amount | None,
-        Field(description="in minor units; what the lines come to if there are any", examples=[1]),
+        Field(
+            description="in minor units; what the lines come to if there are any", examples=[25000]
+        ),
     ] = None
     currency: Annotated[Currency | None, Field(description="the house's if left out")] = None
     lines: Annotated[list[LineInput], Field(max_length=200)] = Field(default_factory=list)
     expected_close: Annotated[Day, Field(examples=["2026-12-18"])]
     pipeline: Annotated[Number | None, Field(description="the default one if left out")] = None
-    stage: Annotated[Number | None, Field(description="the first one if left out")] = None
+    stage: Annotated[Number | None, Field(description="the first open one if left out")] = None
     probability: Annotated[
         Percent | None, Field(description="per cent, by hand; the stage's if left out")
     ] = None
@@ -186,7 +188,7 @@ class MoveInput(Input):
         Number | None, Field(description="that of the stage, where it is another")
     ] = None
     position: Annotated[
-        PositionInput | None, Field(description="the end of the stage if left out")
+        PositionInput | None, Field(description="the end of a stage that it enters, if left out")
     ] = None
     rejection: Annotated[
         Number | None, Field(description="why it was lost; the stage's if left out")

@@ -59,6 +59,7 @@ LISTS: dict[str, ListDefinition] = {
                 "probability": Fact(
                     FactKind.WHOLE,
                     "per cent: won is 100, lost and expired are 0, 0 is a value (TS-A3)",
+                    example=50,
                 ),
                 "outcome": Fact(
                     FactKind.CHOICE,

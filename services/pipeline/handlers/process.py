@@ -61,11 +61,11 @@ class Process:
         return stage
 
     def first(self, pipeline: int) -> Stage:
-        """Return the first stage of a pipeline; refuse a pipeline that has none."""
+        """Return the first stage of a pipeline that is open; refuse a pipeline that has none."""
         for stage in self.of(pipeline):
-            if not stage.archived:
+            if stage.outcome is Outcome.OPEN and not stage.archived:
                 return stage
-        raise InvalidField("pipeline", "it has no stages", "Add one: POST /v1/stages.")
+        raise InvalidField("pipeline", "it has no open stage", "Add one: POST /v1/stages.")
 
 
 def process_of(rows: Iterable[Row[Any]]) -> Process:

@@ -15,6 +15,7 @@ from services.pipeline.domain.lists import (
     PIPELINE,
     REJECTION_REASON,
     STAGE,
+    Outcome,
 )
 from services.pipeline.domain.search import OpportunityFilter
 from services.pipeline.persistence.groups import subtree_members
@@ -83,7 +84,10 @@ async def conditions_of(
             found.add(condition, **{name: value})
     if wanted.text is not None:
         found.add("lower(name) LIKE lower(:pattern)", pattern=f"%{_escaped(wanted.text)}%")
-    if wanted.outcome:
+    if wanted.outcome == (Outcome.OPEN,):
+        # Said in words, for the indexes of open ones are found by them.
+        found.add("outcome = 'open'")
+    elif wanted.outcome:
         found.add_one_of("outcome", "text", wanted.outcome)
     if wanted.customer_id is not None:
         customers = await with_merged(connection, "customer", wanted.customer_id)

@@ -18,7 +18,7 @@ from services.pipeline.domain.forecasts import Dimension, Question
 from services.pipeline.domain.lists import OPPORTUNITY_TYPE, PIPELINE, STAGE
 from services.pipeline.domain.money import OTHER_DIGITS, USUAL_DIGITS
 from services.pipeline.persistence.groups import subtree_members
-from services.pipeline.persistence.rollups import counts_of, shares_of
+from services.pipeline.persistence.rollups import shared_of, shares_of
 from shared.projection.survivors import survivor_of
 
 LINE, TOTAL, UNRATED = "line", "total", "unrated"
@@ -65,32 +65,36 @@ async def forecast_lines(
         if asked
     ]
     beside = ("customer_id", "opportunity_id") if raw else ()
-    source = (shares_of(_OF_PERIOD, beside=beside), counts_of(_OF_PERIOD, beside=beside))
-    shares, counts = source if raw else ("forecast_share", "forecast_count")
+    source = (shares_of(_OF_PERIOD, beside=beside), shared_of(_OF_PERIOD, beside=beside))
+    shares, shared = source if raw else ("forecast_share", "forecast_shared")
     statement = f"""
         WITH RECURSIVE {_SHARED},
         {_amounts(shares, reads, narrowed, who, question.currency, raw=raw)},
-        {_numbers(counts, reads, narrowed, who, question.currency)},
+        {_repeats(shared, reads, narrowed, who, question.currency)},
         share_line AS (
-            SELECT {_keys(parts)}, currency, {_SUMS}
-            FROM {_held("amounts", reads)} AS found {_joins(parts)}
-            GROUP BY 1, 2, currency LIMIT :limit
-        ), count_line AS (
-            SELECT first, second, currency, sum(opportunities) AS opportunities
-            FROM (SELECT DISTINCT id, opportunities, currency, {_keys(parts)}
-                  FROM {_held("sold", reads)} AS found {_joins(parts)}) AS each
+            SELECT {_TEXTS}, currency, won, weighted, open, committed, opportunities
+            FROM (SELECT {_keys(parts)}, currency, {_SUMS}
+                  FROM {_held("amounts", reads)} AS found {_joins(parts)} GROUP BY 1, 2, 3) AS line
+            LIMIT :limit
+        ), repeated_line AS (
+            SELECT {_TEXTS}, currency, {_REPEATED}
+            FROM (SELECT {_keys(parts)}, currency, id, opportunities, count(*) AS times
+                  FROM {_held("repeats", reads)} AS found {_joins(parts)}
+                  GROUP BY 1, 2, 3, 4, 5) AS line
             GROUP BY first, second, currency
-        ), count_total AS (
-            SELECT currency, sum(opportunities) AS opportunities
-            FROM (SELECT DISTINCT id, currency, opportunities FROM sold) AS each GROUP BY currency
+        ), repeated_total AS (
+            SELECT currency, {_REPEATED}
+            FROM (SELECT id, opportunities, currency, count(*) AS times FROM repeats
+                  GROUP BY id, opportunities, currency) AS each GROUP BY 1
         )
         SELECT '{LINE}' AS kind, first, second, currency, won, weighted, open, committed,
-               opportunities
-        FROM share_line JOIN count_line USING (first, second, currency)
+               opportunities - coalesce(repeated, 0) AS opportunities
+        FROM share_line LEFT JOIN repeated_line USING (first, second, currency)
         UNION ALL
-        SELECT '{TOTAL}', '', '', currency, won, weighted, open, committed, opportunities
+        SELECT '{TOTAL}', '', '', currency, won, weighted, open, committed,
+               opportunities - coalesce(repeated, 0)
         FROM (SELECT currency, {_SUMS} FROM amounts GROUP BY currency) AS total
-        JOIN count_total USING (currency)
+        LEFT JOIN repeated_total USING (currency)
         {_UNRATED if question.currency else ""}
     """
     values = {
@@ -109,8 +113,8 @@ async def forecast_lines(
         "limit": limit,
     }
     used = {name: value for name, value in values.items() if f":{name}" in statement}
-    if raw:
-        await connection.execute(text("SET LOCAL work_mem = '32MB'"))
+    # What is aggregated by hash in memory takes half the time of sorting keys that are texts.
+    await connection.execute(text("SET LOCAL work_mem = '32MB'"))
     return (await connection.execute(text(statement), used)).all()
 
 
@@ -127,7 +131,7 @@ def _amounts(
     columns = _base(reads)
     share = f"""
         share AS (
-            SELECT * FROM ({_placed(source, narrowed)}) AS who WHERE {" AND ".join((*who, "true"))}
+            SELECT who.* FROM ({_placed(source, narrowed)}) AS who WHERE {" AND ".join((*who, "true"))}
         )
     """
     rows = "share"
@@ -136,45 +140,37 @@ def _amounts(
         share += f", {_EXCHANGED.format(**_converted(raw))}"
     return f"""
         {share}, amounts AS MATERIALIZED (
-            SELECT {"".join(f"{_COLUMNS[one]} AS {one}, " for one in columns)} currency,
+            SELECT {"".join(f"{one}, " for one in columns)} currency,
                    coalesce(sum(value) FILTER (WHERE won), 0) AS won, sum(weighted) AS weighted,
                    coalesce(sum(value) FILTER (WHERE NOT won), 0) AS open,
                    coalesce(sum(value) FILTER (WHERE won OR probability >= :committed_from), 0)
-                       AS committed
-            FROM {rows} GROUP BY {"".join(f"{_COLUMNS[one]}, " for one in columns)} currency
+                       AS committed,
+                   sum(opportunities) AS opportunities
+            FROM {rows} GROUP BY {"".join(f"{one}, " for one in columns)} currency
         )
     """
 
 
-def _numbers(
+def _repeats(
     source: str,
     reads: Sequence[str],
     narrowed: Sequence[str],
     who: Sequence[str],
     currency: str | None,
 ) -> str:
-    """Return the subqueries that end with `sold`: how many, a row per seller where these matter."""
-    by_seller = bool(who) or "seller" in reads
-    columns = [one for one in _base(reads) if one != "seller"]
-    if by_seller:
-        columns = list(dict.fromkeys((*columns, "sellers", "asked_on")))
+    """Return the subqueries that end with `repeats`: what is shared, once per wanted seller."""
+    wanted = [one for one in _base(reads) if one != "seller"]
+    columns = "".join(f"{one}, " for one in dict.fromkeys((*wanted, "asked_on", "sellers")))
     told = "CAST(:currency AS text)" if currency else "currency"
-    numbers = f"""
-        numbers AS (
-            SELECT row_number() OVER () AS id,
-                   {"".join(f"{_COLUMNS[one]} AS {one}, " for one in columns)} {told} AS currency,
-                   sum(opportunities) AS opportunities
-            FROM ({_placed(source, narrowed)}) AS placed
-            GROUP BY {"".join(f"{_COLUMNS[one]}, " for one in columns)} {told}
-        )
-    """
-    if not by_seller:
-        return f"{numbers}, sold AS MATERIALIZED (SELECT * FROM numbers)"
     return f"""
-        {numbers}, sold AS MATERIALIZED (
-            SELECT * FROM (
-                SELECT numbers.*, one.seller FROM numbers CROSS JOIN LATERAL
-                unnest(CASE WHEN sellers = '{{}}' THEN ARRAY[''] ELSE sellers END) AS one (seller)
+        numbers AS (
+            SELECT row_number() OVER () AS id, {columns} {told} AS currency,
+                   sum(opportunities) AS opportunities
+            FROM ({_placed(source, narrowed)}) AS placed GROUP BY {columns} {told}
+        ), repeats AS MATERIALIZED (
+            SELECT who.* FROM (
+                SELECT numbers.*, one.seller
+                FROM numbers CROSS JOIN LATERAL unnest(sellers) AS one (seller)
             ) AS who WHERE {" AND ".join((*who, "true"))}
         )
     """
@@ -183,9 +179,9 @@ def _numbers(
 def _placed(source: str, narrowed: Sequence[str]) -> str:
     """Return the rows of the period, each with the day as of which its sellers' groups count."""
     return f"""
-        SELECT source.*, pipeline, won,
-               CASE WHEN won THEN day ELSE CAST(:today AS date) END AS asked_on
-        FROM {source} AS source JOIN stage_of USING (stage)
+        SELECT source.*, pipeline, won, month, quarter,
+               CASE WHEN won THEN calendar.members_since ELSE CAST(:today AS date) END AS asked_on
+        FROM {source} AS source JOIN stage_of USING (stage) JOIN calendar USING (day)
         WHERE {" AND ".join(("day BETWEEN :since AND :until", *narrowed))}
     """
 
@@ -202,8 +198,7 @@ def _held(rows: str, reads: Sequence[str]) -> str:
 
 
 def _keys(parts: Sequence[_Part]) -> str:
-    keys = [f"coalesce({part.key}, '')" for part in parts]
-    first, second = (*keys, "''", "''")[:2]
+    first, second = (*(part.key for part in parts), "''", "''")[:2]
     return f"{first} AS first, {second} AS second"
 
 
@@ -214,15 +209,15 @@ def _joins(parts: Sequence[_Part]) -> str:
 def _part(name: str, place: int) -> _Part:
     match name:
         case Dimension.MONTH | Dimension.QUARTER | Dimension.PIPELINE | Dimension.STAGE:
-            return _Part((name,), f"CAST(found.{name} AS text)")
+            return _Part((name,), f"found.{name}")
         case Dimension.TYPE:
-            return _Part((name,), "CAST(nullif(found.type, 0) AS text)")
+            return _Part((name,), "nullif(found.type, 0)")
         case Dimension.SELLER:
             return _Part((name,), "found.seller")
         case Dimension.GROUP:
             return _Part(
                 ("seller", "asked_on"),
-                "CAST(membership.group_id AS text)",
+                "membership.group_id",
                 "LEFT JOIN membership ON membership.seller = found.seller "
                 "AND membership.days @> found.asked_on",
             )
@@ -236,7 +231,9 @@ def _part(name: str, place: int) -> _Part:
 
 def _converted(raw: bool) -> dict[str, str]:
     """Return what the subquery `exchanged` has of value and weighted, and from where."""
-    half_up: Callable[[str], str] = "div(2 * {0} * mine + theirs, 2 * theirs)".format
+    half_up: Callable[[str], str] = (
+        "CASE WHEN mine = theirs THEN {0} ELSE div(2 * {0} * mine + theirs, 2 * theirs) END"
+    ).format
     if not raw:
         return {
             "customer": "",
@@ -255,7 +252,7 @@ def _rate(currency: str) -> str:
     return f"""
         CASE WHEN {currency} = :house THEN 1 ELSE (
             SELECT rate FROM exchange_rate
-            WHERE exchange_rate.currency = {currency} AND valid_from <= asked_on
+            WHERE exchange_rate.currency = {currency} AND valid_from <= rated_on
             ORDER BY valid_from DESC LIMIT 1) END
     """
 
@@ -271,37 +268,38 @@ def _units(currency: str) -> str:
 
 
 _SUMS = """
-    sum(won) AS won, sum(weighted) AS weighted, sum(open) AS open, sum(committed) AS committed
+    sum(won) AS won, sum(weighted) AS weighted, sum(open) AS open, sum(committed) AS committed,
+    sum(opportunities) AS opportunities
 """
-_DATE_OF = "CAST(date_trunc('{}', CAST(day AS timestamp)) AS date)"
-_COLUMNS: dict[str, str] = {
-    **{
-        one: one
-        for one in ("seller", "sellers", "asked_on", "pipeline", "stage", "type", "customer_id")
-    },
-    **{str(one): _DATE_OF.format(one) for one in (Dimension.MONTH, Dimension.QUARTER)},
-}
+_TEXTS = """
+    coalesce(CAST(first AS text), '') AS first, coalesce(CAST(second AS text), '') AS second
+"""
+# One of three that are all wanted is two too many.
+_REPEATED = "sum(opportunities * (times - 1)) AS repeated"
 _OF_PERIOD = """
-    (SELECT * FROM opportunity
+    (SELECT opportunity.* FROM opportunity
      WHERE deleted_at IS NULL AND (outcome = 'open' AND expected_close BETWEEN :since AND :until
                                    OR outcome = 'won' AND closed_on BETWEEN :since AND :until))
 """
 # An amount times `mine` through `theirs` is what it comes to, both being whole in one sense: what
 # one minor unit of each currency is worth. Dividing last, and without fractions, rounds rightly.
 _EXCHANGED = f"""
-    rated AS (
-        SELECT currency, asked_on,
+    dated AS (
+        SELECT share.*, CASE WHEN won THEN day ELSE CAST(:today AS date) END AS rated_on FROM share
+    ), rated AS (
+        SELECT currency, rated_on,
                CASE WHEN currency = :currency THEN 1
                     ELSE {_rate("traded.currency")} * {_units("CAST(:currency AS text)")} END
                     AS mine,
                CASE WHEN currency = :currency THEN 1
                     ELSE {_rate("CAST(:currency AS text)")} * {_units("traded.currency")} END
                     AS theirs
-        FROM (SELECT DISTINCT currency, asked_on FROM share) AS traded
+        FROM (SELECT DISTINCT currency, rated_on FROM dated) AS traded
     ), exchanged AS (
-        SELECT day, seller, asked_on, won, pipeline, stage, type, probability, {{customer}}
-               CAST(:currency AS text) AS currency, {{value}} AS value, {{weighted}} AS weighted
-        FROM share JOIN rated USING (currency, asked_on) {{window}}
+        SELECT month, quarter, seller, asked_on, won, pipeline, stage, type, probability,
+               opportunities, {{customer}} CAST(:currency AS text) AS currency,
+               {{value}} AS value, {{weighted}} AS weighted
+        FROM dated JOIN rated USING (currency, rated_on) {{window}}
     )
 """
 _WINDOW = """
@@ -310,17 +308,31 @@ _WINDOW = """
 """
 _UNRATED = f"""
     UNION ALL
-    (SELECT '{UNRATED}', CAST(asked_on AS text), '',
+    (SELECT '{UNRATED}', CAST(rated_on AS text), '',
             CASE WHEN mine IS NULL THEN currency ELSE :currency END, 0, 0, 0, 0, 0
-     FROM rated WHERE mine IS NULL OR theirs IS NULL ORDER BY asked_on, currency LIMIT 1)
+     FROM rated WHERE mine IS NULL OR theirs IS NULL ORDER BY rated_on, currency LIMIT 1)
 """
-# Who is in a group or in one below it, and when: days that are in several ways are once.
+# Who is in a group or in one below it, and when: days that are in several ways are once. Between
+# two days on which somebody comes or goes, members are the same: the first stands for all of them.
 _SHARED = f"""
+    turn AS (
+        SELECT since AS day FROM user_group_member UNION SELECT until + 1 FROM user_group_member
+    ), calendar AS MATERIALIZED (
+        SELECT each.day, CAST(date_trunc('month', each.at) AS date) AS month,
+               CAST(date_trunc('quarter', each.at) AS date) AS quarter,
+               coalesce(max(turn.day) OVER (ORDER BY each.at), each.first_day)
+                   AS members_since
+        FROM (SELECT CAST(:since AS date) AS first_day, CAST(:since AS date) + n AS day,
+                     CAST(CAST(:since AS date) + n AS timestamp) AS at
+              FROM generate_series(0, CAST(:until AS date) - CAST(:since AS date)) AS n) AS each
+        LEFT JOIN turn ON turn.day = each.day
+    ),
     stage_of AS (
         SELECT key AS stage, parent AS pipeline, facts ->> 'outcome' = 'won' AS won
         FROM list_value WHERE list = '{STAGE}'
     ), member AS MATERIALIZED (
-        SELECT * FROM {subtree_members("CAST(:group_id AS uuid)")} AS below
+        SELECT seller, since, until
+        FROM {subtree_members("CAST(:group_id AS uuid)")} AS below
     ), group_covers (above, group_id) AS (
         SELECT group_id, group_id FROM user_group WHERE deleted_at IS NULL
         UNION

@@ -104,6 +104,11 @@ async def group_ids(
     return result.scalars().all()
 
 
+async def count_groups(connection: AsyncConnection) -> int:
+    """Return how many groups there are and were."""
+    return int((await connection.execute(text("SELECT count(*) FROM user_group"))).scalar_one())
+
+
 async def list_members(
     connection: AsyncConnection,
     group_id: UUID,

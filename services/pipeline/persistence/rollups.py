@@ -1,10 +1,11 @@
 """What forecasts read instead of opportunities, and how the database keeps it by itself.
 
-`forecast_share` holds what sellers have in what is open and won, `forecast_count` how many these
-are. What is lost or expired is in neither: no figure of a forecast has it, and it would be a third
-of the rows. Triggers per statement add what has come and take what has gone, whatever changes
-opportunities; their cost is that of the change, however many there are. A key whose sums stay is
-not touched, one that comes to nothing is removed.
+`forecast_share` holds what each seller has in what is open and won, `forecast_shared` how many of
+these several share, since the first has each of them several times. What is lost or expired is in
+neither: no figure of a forecast has it, and it would be a third of the rows. Triggers per statement
+add what has come and take what has gone, whatever changes opportunities; their cost is that of the
+change, however many there are. A key whose sums stay is not touched, one that comes to nothing is
+removed.
 """
 
 from collections.abc import Callable
@@ -50,16 +51,14 @@ def shares_of(rows: str, *, beside: tuple[str, ...] = ()) -> str:
     )"""
 
 
-def counts_of(rows: str, *, beside: tuple[str, ...] = ()) -> str:
-    """Return a subquery of these rows of `opportunity` with the columns of `forecast_count`."""
+def shared_of(rows: str, *, beside: tuple[str, ...] = ()) -> str:
+    """Return a subquery of what several share of these rows, as in `forecast_shared`."""
     others = "".join(f", {column}" for column in beside)
     return f"""(
-        SELECT {_DAY} AS day,
-               CASE WHEN cardinality(sellers) < 2 THEN sellers
-                    ELSE ARRAY(SELECT seller FROM unnest(sellers) AS one (seller) ORDER BY 1) END
+        SELECT {_DAY} AS day, ARRAY(SELECT seller FROM unnest(sellers) AS one (seller) ORDER BY 1)
                    AS sellers,
                currency, stage, coalesce(type, 0) AS type, probability, 1 AS opportunities{others}
-        FROM {rows} AS one WHERE {_COUNTED}
+        FROM {rows} AS one WHERE {_COUNTED} AND cardinality(sellers) > 1
     )"""
 
 
@@ -109,10 +108,10 @@ ROLLUPS = (
         shares_of,
     ),
     Rollup(
-        "forecast_count",
+        "forecast_shared",
         "day, sellers, currency, stage, type, probability",
         ("opportunities",),
-        counts_of,
+        shared_of,
     ),
 )
 

@@ -34,7 +34,8 @@ _KEEP = text(
     SELECT key, list, number, title, position, parent, members, facts, archived_at
     FROM list_value
     WHERE list = ANY(CAST(:process AS text[]))
-       OR (list, number) IN (SELECT * FROM unnest(CAST(:lists AS text[]), CAST(:numbers AS int[])))
+       OR (list, number) IN (SELECT name, own FROM unnest(
+              CAST(:lists AS text[]), CAST(:numbers AS int[])) AS named (name, own))
     ORDER BY key FOR KEY SHARE
     """
 )

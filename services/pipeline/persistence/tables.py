@@ -260,9 +260,9 @@ Table(
     # How many opportunities he has a share in.
     Column("opportunities", Integer, nullable=False),
 )
-# Each opportunity once, however many share it.
+# What several share, once each, so that they are not counted as many times as they have sellers.
 Table(
-    "forecast_count",
+    "forecast_shared",
     metadata,
     Column("day", Date, primary_key=True),
     Column("sellers", ARRAY(Text), primary_key=True),

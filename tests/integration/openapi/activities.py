@@ -1,9 +1,8 @@
 """What the activities service has in the world that is asked at random."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,14 +18,9 @@ from shared.chassis.migrations import upgrade
 from shared.chassis.service import Service
 from shared.chassis.testing.servers import Postgres
 from shared.contracts.pipeline import Membership, UserGroupSaved
-from shared.projection.store import (
-    ContactRow,
-    CustomerRow,
-    save_contacts,
-    save_customers,
-)
 from tests.integration.activities.hearing import hear, told
 from tests.integration.customers.api_helpers import made
+from tests.integration.openapi.running import at_work
 
 # Whom the examples name.
 SELLERS = ("anna.k", "ville.s")
@@ -44,17 +38,16 @@ class Activities:
     service: Service
     ids: dict[str, list[str]]
     # Of what is deleted, no answer tells the ETag any more.
-    deleted: dict[str, str] = field(default_factory=dict)
+    deleted: dict[str, str]
 
     async def fill(self) -> None:
-        """Let there be sellers and a group of them."""
+        """Let there be sellers, and know of the group in which they are."""
         for seller in SELLERS:
             await self._seller(seller)
-        group = UserGroupSaved(
-            group_id=uuid4(), version=1, title="North", members=[Membership(seller=SELLERS[0])]
-        )
+        group_id = UUID(self.ids["groups"][-1])
+        members = [Membership(seller=SELLERS[0])]
+        group = UserGroupSaved(group_id=group_id, version=1, title="North", members=members)
         await hear(self.service, [told(group)])
-        self.ids["groups"].append(str(group.group_id))
 
     async def remake(self, path: str) -> bool:
         """Make what the path asks about; tell whether it is one of activities at all."""
@@ -87,16 +80,6 @@ class Activities:
         else:
             return False
         return True
-
-    async def told(self, customer: dict[str, Any], contact: dict[str, Any]) -> None:
-        """Know a customer and a contact, as if they had come over the bus."""
-        async with self.service.units() as unit:
-            row = CustomerRow(
-                UUID(customer["customer_id"]), 1, number=customer["number"], name=customer["name"]
-            )
-            await save_customers(unit.connection, [row])
-            person = ContactRow(UUID(contact["contact_id"]), 1, name="Aino")
-            await save_contacts(unit.connection, [person])
 
     async def _seller(self, seller: str) -> None:
         await self._put(f"/v1/sellers/{seller}", name="Anna")
@@ -205,15 +188,5 @@ async def open_activities(postgres: Postgres, api_key: str) -> AsyncIterator[Ser
                 api_key=api_key,
                 attachments_path=Path(kept) / "attachments",
             )
-            service = bootstrap.build(settings, InProcessBus())
-            assert service.prepare is not None
-            await service.prepare()
-            assert service.jobs is not None
-            loops = [service.jobs.run, *(loop for _, loop in service.loops)]
-            running = [asyncio.create_task(loop()) for loop in loops]
-            yield service
-            for one in running:
-                one.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
-            await service.jobs.close()
-            await service.engine.dispose()
+            async with at_work(bootstrap.build(settings, InProcessBus())) as service:
+                yield service

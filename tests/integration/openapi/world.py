@@ -28,12 +28,21 @@ from tests.integration.customers.erp import customer, document, send
 from tests.integration.customers.importing import mapped
 from tests.integration.mailing.rig import Rig, open_rig
 from tests.integration.openapi.activities import WAIT, Activities, open_activities
+from tests.integration.openapi.pipeline import SERVICE, Pipeline, open_pipeline
+from tests.integration.openapi.running import tell
 
 KEY = "a-key-for-tests-of-enough-length"
 MADE_AT = re.compile(r"^/v1/(?:[a-z-]+/[^/]+/)?([a-z-]+)/([^/]+)$")
 # What is kept in the folder of something else, by the name of the parameter.
-INSIDE = {"feed_id": "calendar-feeds", "attachment_id": "attachments"}
-PART = re.compile(r"/(relationship-start|mapping|completion|restore)$")
+INSIDE = {
+    "feed_id": "calendar-feeds",
+    "attachment_id": "attachments",
+    "seller": "sellers",
+    "valid_from": "valid-from",
+}
+PART = re.compile(
+    r"/(relationship-start|mapping|completion|restore|stage|win|loss|expiry|reopening)$"
+)
 FILE = "customer ref;name\n{ref};Kauppa Oy\n"
 # What a field or a parameter of this name means, wherever it is.
 NAMED = {
@@ -41,6 +50,11 @@ NAMED = {
     "contact_id": "contacts",
     "contacts": "contacts",
     "group_id": "groups",
+    "group": "groups",
+    "parent_id": "groups",
+    "opportunity_ids": "opportunities",
+    "before": "opportunities",
+    "after": "opportunities",
 }
 SELLER = {"seller", "from_seller", "to_seller", "participant", "participants"}
 OF_ACTIVITIES = ("/v1/activit", "/v1/target")
@@ -57,7 +71,9 @@ class World:
     mailing: Rig
     customers: Service
     activities: Activities
+    pipeline: Pipeline
     ids: dict[str, list[str]]
+    deleted: dict[str, str]
 
     def known(self, path: str, name: str) -> list[str]:
         """Return values that the first parameter of a path may have; `name` is its name."""
@@ -78,7 +94,7 @@ class World:
         """Return the ETag of what a change at this URL changes."""
         record = PART.sub("", url)
         shown = await self.api.get(record)
-        return str(shown.headers.get("etag") or self.activities.deleted.get(record, '"1"'))
+        return str(shown.headers.get("etag") or self.deleted.get(record, '"1"'))
 
     async def meant(self, path: str, body: Any, choice: int = 0) -> Any:
         """Return a body with ids and versions of what is there in the places of any ids."""
@@ -113,7 +129,7 @@ class World:
 
     async def remake(self, path: str) -> None:
         """Make what the path asks about, for deletions may have taken it away."""
-        if await self.activities.remake(path):
+        if await self.activities.remake(path) or await self.pipeline.remake(path):
             return
         if "{number}" in path:
             await self._listed(path.split("/")[2])
@@ -155,6 +171,8 @@ class World:
             inside["parent"] = await self._value("tracking-objects")
         elif name.endswith("-attribute-choices"):
             inside["parent"] = 11
+        elif name == "stages":
+            inside |= {"parent": SERVICE, "probability": 50}
         self.ids[name].append(str(await self._value(name, **inside)))
 
     async def _customer(self) -> None:
@@ -162,11 +180,15 @@ class World:
         person = await contact_at(self.api, one, "Aino")
         self.ids["customers"].append(one["customer_id"])
         self.ids["contacts"].append(person["contact_id"])
-        await self.activities.told(one, person)
+        await tell(self.activities.service, one, person)
+        await self.pipeline.told(one, person)
 
     async def _parked(self, name: str) -> None:
         """Let a message be parked that says nothing; those of before may be redriven by now."""
-        services = [self.customers, self.activities.service, self.mailing.service]
+        services = [
+            *(self.customers, self.activities.service),
+            *(self.pipeline.service, self.mailing.service),
+        ]
         (service,) = [one for one in services if one.name == name]
         heard = next(iter(service.subscriptions))
         empty = {"specversion": "1.0", "id": str(uuid4()), "source": "/test", "type": heard}
@@ -242,6 +264,7 @@ async def open_world(postgres: Postgres) -> AsyncIterator[World]:
         postgres.database("customers", build) as url,
         open_rig(postgres) as mailing,
         open_activities(postgres, KEY) as activities,
+        open_pipeline(postgres, KEY) as pipeline,
     ):
         settings = Settings(
             database_url=url, broker_url="amqp://unused", api_key=KEY, restore_enabled=True
@@ -250,7 +273,7 @@ async def open_world(postgres: Postgres) -> AsyncIterator[World]:
         assert service.prepare is not None
         await service.prepare()
         app = create_app(
-            [service, activities, mailing.service],
+            [service, activities, pipeline, mailing.service],
             api_key=SecretStr(KEY),
             title="x",
             version="0",
@@ -261,7 +284,17 @@ async def open_world(postgres: Postgres) -> AsyncIterator[World]:
         ) as api:
             document = json.loads(json.dumps(app.openapi()))
             ids: dict[str, list[str]] = defaultdict(list)
-            world = World(api, document, mailing, service, Activities(api, activities, ids), ids)
+            deleted: dict[str, str] = {}
+            world = World(
+                api,
+                document,
+                mailing,
+                service,
+                Activities(api, activities, ids, deleted),
+                Pipeline(api, pipeline, ids, deleted),
+                ids,
+                deleted,
+            )
             assert service.jobs is not None
             running = asyncio.create_task(service.jobs.run())
             await _fill(world, service)
@@ -287,10 +320,12 @@ async def _fill(world: World, customers: Service) -> None:
         for number, value_type in TYPES.items():
             title = f"{value_type} {number}"
             await made(world.api, f"/v1/{name}", title=title, number=number, value_type=value_type)
+    await world.pipeline.fill()
     await world.activities.fill()
     for path in (
         *("/v1/contacts", "/v1/operations", "/v1/imports/{}"),
         *("/v1/activities/attachments", "/calendar", "/v1/activity-imports/{}", "/v1/targets"),
+        "/v1/opportunity-imports/{}",
     ):
         await world.remake(path)
     lists = (await world.api.get("/v1/activity-lists")).json()

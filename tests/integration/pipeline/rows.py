@@ -89,7 +89,7 @@ class Rows:
         """Return what both rollups have to hold, counted by hand with the domain's arithmetic."""
         live = "deleted_at IS NULL AND outcome IN ('open', 'won')"
         shares: Counter[tuple[Key, str]] = Counter()
-        counts: Counter[Key] = Counter()
+        shared: Counter[Key] = Counter()
         for row in await self.read(f"SELECT * FROM opportunity WHERE {live}"):  # noqa: S608
             day = row.closed_on or row.expected_close.replace(day=1)
             rest = (row.currency, row.stage, row.type or 0, row.probability)
@@ -105,21 +105,22 @@ class Rows:
                 shares[(day, seller, *rest), "value"] += value
                 shares[(day, seller, *rest), "weighted"] += weighted
                 shares[(day, seller, *rest), "opportunities"] += 1
-            counts[(day, tuple(sorted(row.sellers)), *rest)] += 1
+            if len(row.sellers) > 1:
+                shared[(day, tuple(sorted(row.sellers)), *rest)] += 1
         sums = ("value", "weighted", "opportunities")
         keys = {key for key, _ in shares}
         return (
             {key: tuple(shares[key, one] for one in sums) for key in keys},
-            {key: (number,) for key, number in counts.items()},
+            {key: (number,) for key, number in shared.items()},
         )
 
     async def kept(self) -> tuple[Sums, Sums]:
         """Return what both rollups hold."""
         shares = await self.read("SELECT * FROM forecast_share")
-        counts = await self.read("SELECT * FROM forecast_count")
+        shared = await self.read("SELECT * FROM forecast_shared")
         return (
             {tuple(row[:6]): tuple(row[6:]) for row in shares},
-            {(row.day, tuple(row.sellers), *row[2:6]): (row.opportunities,) for row in counts},
+            {(row.day, tuple(row.sellers), *row[2:6]): (row.opportunities,) for row in shared},
         )
 
     def _row(self, opportunity_id: UUID, one: Opportunity) -> dict[str, Any]:

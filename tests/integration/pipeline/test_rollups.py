@@ -99,8 +99,8 @@ async def take(rows: Rows, step: Any) -> None:
 
 
 async def check(rows: Rows) -> None:
-    shares, counts = await rows.recounted()
-    assert await rows.kept() == (shares, counts)
+    shares, shared = await rows.recounted()
+    assert await rows.kept() == (shares, shared)
     by_seller: dict[Any, list[Any]] = {}
     by_month: dict[Any, list[Any]] = {}
     for (day, seller, currency, *_), sums in shares.items():
@@ -163,7 +163,9 @@ async def test_the_database_splits_as_the_domain_does(
 @pytest.mark.requirement("TS-27")
 async def test_what_changes_nothing_of_a_forecast_touches_no_sum(rows: Rows) -> None:
     await rows.add(*(Opportunity(100, DAYS[0], sellers={"anna.k": 100}) for _ in range(3)))
-    places = "SELECT ctid, xmin FROM forecast_share UNION ALL SELECT ctid, xmin FROM forecast_count"
+    places = (
+        "SELECT ctid, xmin FROM forecast_share UNION ALL SELECT ctid, xmin FROM forecast_shared"
+    )
     before = await rows.read(places)
     await rows.write("UPDATE opportunity SET position = position + 1, name = 'Toinen'")
     # Within one month, and what one loses another gains.
@@ -204,19 +206,19 @@ async def test_a_recount_mends_what_somebody_broke_and_nothing_else(
         return answer.json()
 
     await rows.add(*(Opportunity(100 + n, DAYS[n % 4], sellers=SHARED[n % 5]) for n in range(20)))
-    assert await mended() == {"forecast_share": 0, "forecast_count": 0}
+    assert await mended() == {"forecast_share": 0, "forecast_shared": 0}
     await rows.write(
         "UPDATE forecast_share SET value = value + 7 WHERE seller = 'bo.s'",
         "DELETE FROM forecast_share WHERE seller = ''",
-        "INSERT INTO forecast_count VALUES ('2031-01-01', '{x}', 'EUR', 1, 0, 5, 3)",
+        "INSERT INTO forecast_shared VALUES ('2031-01-01', '{x}', 'EUR', 1, 0, 5, 3)",
     )
     broken = await rows.read("SELECT count(*) FROM forecast_share WHERE seller = 'bo.s'")
     # The days lie in three months, and in each is one of nobody's.
-    assert await mended() == {"forecast_share": broken[0][0] + 3, "forecast_count": 1}
+    assert await mended() == {"forecast_share": broken[0][0] + 3, "forecast_shared": 1}
     await rows.write(
         f"UPDATE opportunity SET deleted_at = now() WHERE {_EVERY}",  # noqa: S608
         every=2,
         place=1,
     )
     await check(rows)
-    assert await mended() == {"forecast_share": 0, "forecast_count": 0}
+    assert await mended() == {"forecast_share": 0, "forecast_shared": 0}

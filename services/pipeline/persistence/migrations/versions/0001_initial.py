@@ -80,7 +80,7 @@ def upgrade() -> None:
     sa.Column('updated_at', sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('currency', 'valid_from', name=op.f('pk_exchange_rate'))
     )
-    op.create_table('forecast_count',
+    op.create_table('forecast_shared',
     sa.Column('day', sa.Date(), nullable=False),
     sa.Column('sellers', postgresql.ARRAY(sa.Text()), nullable=False),
     sa.Column('currency', sa.Text(), nullable=False),
@@ -88,7 +88,7 @@ def upgrade() -> None:
     sa.Column('type', sa.Integer(), nullable=False),
     sa.Column('probability', sa.SmallInteger(), nullable=False),
     sa.Column('opportunities', sa.Integer(), nullable=False),
-    sa.PrimaryKeyConstraint('day', 'sellers', 'currency', 'stage', 'type', 'probability', name=op.f('pk_forecast_count'))
+    sa.PrimaryKeyConstraint('day', 'sellers', 'currency', 'stage', 'type', 'probability', name=op.f('pk_forecast_shared'))
     )
     op.create_table('forecast_share',
     sa.Column('day', sa.Date(), nullable=False),
