@@ -58,13 +58,13 @@ async def sell(
     await eventually(group_is_known, within=30)
 
 
-@pytest.mark.requirement("LE-01", "TS-11", "TS-33")
+@pytest.mark.requirement("LE-01", "TS-15", "TS-33")
 async def test_in_one_process(suhde: httpx.AsyncClient) -> None:
     await sell(suhde, suhde, suhde)
 
 
 @pytest.mark.rabbitmq
-@pytest.mark.requirement("LE-01", "TS-11", "TS-33")
+@pytest.mark.requirement("LE-01", "TS-15", "TS-33")
 async def test_over_rabbitmq(deployed: dict[str, ServiceProcess]) -> None:
     services = [deployed[name] for name in ("customers", "pipeline", "activities")]
     await asyncio.gather(*(one.start() for one in services))
