@@ -11,6 +11,7 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -120,7 +121,11 @@ async def measure(service: Service) -> None:
                 timeout=60,
             )
         )
+        # All connections of the pool are there, whose CPU is then read.
+        others = [await service.engine.connect() for _ in range(2)]
         connection = await stack.enter_async_context(service.engine.connect())
+        for other in others:
+            await other.close()
         ids = list((await connection.execute(text(SOME_IDS))).scalars())
         await connection.rollback()
 
@@ -128,18 +133,32 @@ async def measure(service: Service) -> None:
             async with service.engine.connect() as one:
                 await one.execute(text(BY_ID), {"ids": random.sample(ids, PAGE)})
 
+        pids = list((await connection.execute(text(BACKENDS))).scalars())
+        await connection.rollback()
+        before = cpu(pids)
         least, slowest = await timed(RUNS, limit)
-        print(f"  {'the limit, 50 opportunities by id':50} p50 {least:7.1f}  p99 {slowest:7.1f}")
+        used = (cpu(pids) - before) / RUNS
+        tell("the limit, 50 opportunities by id", least, slowest, used)
         for title, params in questions():
 
             async def ask(params: dict[str, Any] = params) -> None:
                 answer = await api.get("/v1/forecasts", params=params)
                 assert answer.status_code == 200, answer.text
 
+            before = cpu(pids)
             half, most = await timed(RUNS, ask)
-            ratio = f"{half / least:6.1f} x"
-            print(f"  {title:50} p50 {half:7.1f}  p99 {most:7.1f}  {ratio}")
+            tell(title, half, most, (cpu(pids) - before) / RUNS)
         await compare(api, connection)
+
+
+def cpu(pids: list[int]) -> float:
+    """Return the milliseconds that these processes were on a CPU: other work does not count."""
+    spent = (Path(f"/proc/{pid}/schedstat").read_text().split()[0] for pid in pids)
+    return sum(map(int, spent)) / 1e6
+
+
+def tell(title: str, half: float, most: float, used: float) -> None:
+    print(f"  {title:45} p50 {half:7.1f}  p99 {most:7.1f}  CPU of PostgreSQL {used:7.1f}")
 
 
 def questions() -> list[tuple[str, dict[str, Any]]]:
@@ -197,21 +216,27 @@ async def compare(api: httpx.AsyncClient, connection: AsyncConnection) -> None:
 async def compare_moves(few: Service, many: Service) -> None:
     """Let opportunities go from stage to stage in both, in turn, and compare."""
     took: dict[str, list[float]] = {"few": [], "many": []}
-    ids = {}
-    for name, service in (("few", few), ("many", many)):
-        async with service.engine.connect() as connection:
+    used: dict[str, list[float]] = {"few": [], "many": []}
+    async with few.engine.connect() as in_few, many.engine.connect() as in_many:
+        places = {"few": in_few, "many": in_many}
+        ids, pids = {}, {}
+        for name, connection in places.items():
             ids[name] = list((await connection.execute(text(OPEN_IDS))).scalars())
-    for turn in range(MOVES + WARM_UP):
-        for name, service in (("few", few), ("many", many)):
-            one = random.choice(ids[name])
-            began = perf_counter()
-            async with service.engine.begin() as connection:
+            pids[name] = [(await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()]
+            await connection.rollback()
+        for turn in range(MOVES + WARM_UP):
+            for name, connection in places.items():
+                one = random.choice(ids[name])
+                spent, began = cpu(pids[name]), perf_counter()
                 await connection.execute(text(MOVE), {"id": one, "number": 1 + turn % 3})
-            if turn >= WARM_UP:
-                took[name].append(1000 * (perf_counter() - began))
-    least, most = median(took["few"]), median(took["many"])
-    print(f"a stage change: among {FEW:,} p50 {least:.2f} ms, among {OPPORTUNITIES:,}")
-    print(f"  {most:.2f} ms, {most / least:.2f} x")
+                await connection.commit()
+                if turn >= WARM_UP:
+                    took[name].append(1000 * (perf_counter() - began))
+                    used[name].append(cpu(pids[name]) - spent)
+    for what, figures in (("p50", took), ("CPU of PostgreSQL", used)):
+        least, most = median(figures["few"]), median(figures["many"])
+        print(f"a stage change, {what}: among {FEW:,} {least:.2f} ms, among {OPPORTUNITIES:,}")
+        print(f"  {most:.2f} ms, {most / least:.2f} x")
 
 
 async def recounted(service: Service) -> None:
@@ -226,6 +251,10 @@ async def recounted(service: Service) -> None:
     print(f"a recount: {perf_counter() - began:.1f} s, nothing to mend in {sizes}")
 
 
+BACKENDS = """
+    SELECT pid FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'pipeline'
+"""
 SIZES = """
     SELECT (SELECT count(*) FROM forecast_share) AS shares,
            (SELECT count(*) FROM forecast_shared) AS shared

@@ -61,7 +61,7 @@ class ServiceProcess:
                 },
             )
 
-    async def ready(self, *, within: float = 30.0) -> None:
+    async def ready(self, *, within: float = 90.0) -> None:
         async with httpx.AsyncClient(base_url=self.url, timeout=6) as client:
 
             async def is_ready() -> bool:
@@ -79,7 +79,7 @@ class ServiceProcess:
 
             await eventually(is_ready, within=within)
 
-    async def killed(self, *, within: float = 30.0) -> None:
+    async def killed(self, *, within: float = 90.0) -> None:
         """Wait until the process has died of its crash point."""
         assert self.process is not None
         async with asyncio.timeout(within):

@@ -58,7 +58,7 @@ async def suhde(
             assert answer.status_code == 200, answer.text
             return True
 
-        await eventually(ready, within=30)
+        await eventually(ready, within=90)
         yield client
 
 

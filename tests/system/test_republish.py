@@ -67,7 +67,7 @@ async def test_a_lost_mailing_database_opens_after_a_republish_with_all_bans(
         assert await mailing.stop() == 0
         mailing.database_url = empty
         await mailing.start()
-        await eventually(is_asked, within=30)
+        await eventually(is_asked, within=90)
         assert not (await consent())["fresh"]
         assert await verdicts() == ["contact_not_found", "contact_not_found"]
 

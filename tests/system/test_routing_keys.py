@@ -44,7 +44,7 @@ async def test_a_wrong_routing_key_loses_nothing(deployed: dict[str, ServiceProc
         ]
         return True
 
-    await eventually(settled, within=30)
+    await eventually(settled, within=90)
     names = await rows(service, "SELECT name FROM customer ORDER BY name")
     assert names == [("Customer A",), ("Customer B",), ("Customer C",)]
     projects = await rows(service, "SELECT project_ref FROM erp_project ORDER BY project_ref")

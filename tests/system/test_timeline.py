@@ -27,7 +27,7 @@ async def meet_in_a_timeline(register: httpx.AsyncClient, activities: httpx.Asyn
         items = (await register.get("/v1/customers")).json()["items"]
         return items[0]["customer_id"] if items else None
 
-    customer_id = await eventually(only_customer, within=30)
+    customer_id = await eventually(only_customer, within=90)
     said = {"customer_id": customer_id, "category": 1, "memo": "Called about the first invoice."}
 
     async def is_recorded() -> bool:
@@ -36,7 +36,7 @@ async def meet_in_a_timeline(register: httpx.AsyncClient, activities: httpx.Asyn
         assert answer.status_code == 201, answer.text
         return True
 
-    await eventually(is_recorded, within=30)
+    await eventually(is_recorded, within=90)
 
     async def timeline() -> bool:
         answer = await activities.get(f"/v1/customers/{customer_id}/timeline")
@@ -49,7 +49,7 @@ async def meet_in_a_timeline(register: httpx.AsyncClient, activities: httpx.Asyn
         assert found == wanted
         return True
 
-    await eventually(timeline, within=30)
+    await eventually(timeline, within=90)
 
 
 @pytest.mark.requirement("LE-01")

@@ -188,7 +188,7 @@ class MoveInput(Input):
         Number | None, Field(description="that of the stage, where it is another")
     ] = None
     position: Annotated[
-        PositionInput | None, Field(description="the end of the stage if left out")
+        PositionInput | None, Field(description="the end of a stage that it enters, if left out")
     ] = None
     rejection: Annotated[
         Number | None, Field(description="why it was lost; the stage's if left out")

@@ -9,7 +9,7 @@ TAGS = {
     "forecasts": "What will be sold, by what it goes by, and what it covers of a target.",
     "exchange-rates": "What other currencies are worth in the house's, from which day on.",
     "history": "What changed of the values of lists.",
-    "jobs": "What counts much anew: how far it is, what came of it, cancelling.",
+    "jobs": "What reads or changes many opportunities: how far it is, what came of it, cancelling.",
     "lists": "Which lists there are, and profiles to fill them.",
     "revenue-targets": "How much is to be sold, of whom, by month and quarter.",
     "user-groups": "Who sells together, below whom, from when until when.",

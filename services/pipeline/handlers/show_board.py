@@ -53,7 +53,9 @@ async def show_board(
     keys = [stage.key for stage in stages]
     conditions = await conditions_of(connection, wanted, today=today)
     totals = await board.totals(connection, keys, conditions)
-    places = await board.cards(connection, keys, conditions, limit=limit + 1)
+    few = wanted.seller is not None or wanted.customer_id is not None
+    cards = board.few_cards if few else board.cards
+    places = await cards(connection, keys, conditions, limit=limit + 1)
     by_stage = {key: [one for one in places if one.stage == key] for key in keys}
     shown = await _shown(
         connection, [one for key in keys for one in by_stage[key][:limit]], language

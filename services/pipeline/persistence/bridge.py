@@ -61,14 +61,15 @@ async def moved_alike(connection: AsyncConnection, span: Span) -> Sequence[Row[A
     `opportunities`, `all_before` and `all_after` are of all that changed so; `ids`, `befores` and
     `afters` of the first of them, those that moved most.
     """
+    columns = ", ".join(_CHANGE)
     statement = f"""
         {_moved(span)}
-        SELECT kind, currency, {", ".join(_CHANGE)}, CAST(count(*) AS int) AS opportunities,
+        SELECT {_KIND} AS kind, currency, {columns}, CAST(count(*) AS int) AS opportunities,
                CAST(sum(before_amount) AS bigint) AS all_before,
                CAST(sum(after_amount) AS bigint) AS all_after,
                {_firsts("opportunity_id", "ids")}, {_firsts("before_amount", "befores")},
                {_firsts("after_amount", "afters")}
-        FROM moved GROUP BY kind, currency, {", ".join(_CHANGE)} ORDER BY currency, kind
+        FROM moved GROUP BY currency, {columns} ORDER BY currency, kind
     """
     return (await connection.execute(text(statement), _values(span))).all()
 
@@ -91,7 +92,7 @@ async def moved_opportunities(
         SELECT moved.opportunity_id, name, opportunity.customer_id, moved.currency, before_amount,
                after_amount
         FROM moved JOIN opportunity USING (opportunity_id)
-        WHERE kind = ANY(CAST(:kinds AS text[]))
+        WHERE {_KIND} = ANY(CAST(:kinds AS text[]))
           {"" if after is None else _FOLLOWS}
         ORDER BY {_MOST_FIRST.format("moved.")} LIMIT :limit
     """
@@ -113,6 +114,7 @@ async def names_of(connection: AsyncConnection, ids: Collection[UUID]) -> dict[U
 
 
 _CHANGE = tuple(field.name for field in fields(Change))
+_KIND = f"concat_ws(' ', {', '.join(_CHANGE)})"
 _MOST_FIRST = "abs({0}after_amount - {0}before_amount) DESC, {0}opportunity_id, {0}currency"
 _FOLLOWS = """
     AND (-abs(after_amount - before_amount), moved.opportunity_id, moved.currency)
@@ -121,7 +123,9 @@ _FOLLOWS = """
 
 
 def _firsts(column: str, name: str) -> str:
-    return f"(array_agg({column} ORDER BY {_MOST_FIRST.format('')}))[1:{FIRST}] AS {name}"
+    # What is in the same state has no cause: nearly all are, and need not be sorted.
+    ordered = f"array_agg({column} ORDER BY {_MOST_FIRST.format('')}) FILTER (WHERE stirred)"
+    return f"coalesce(({ordered})[1:{FIRST}], '{{}}') AS {name}"
 
 
 def _values(span: Span) -> dict[str, Any]:
@@ -145,21 +149,26 @@ def _values(span: Span) -> dict[str, Any]:
 def _end(moment: str, span: Span) -> str:
     """Return the subquery of opportunities as they were at one end, with what counted of them."""
     amount, counts = _MEASURES[span.measure]
+    part = f"(SELECT 100 AS weight, {amount} AS amount)"
+    if not span.who.everybody:
+        whose = cuts("one", span.who, day=f"coalesce(closed_on, :{moment}_day)")
+        part = f"""
+            (SELECT CAST(sum(weight) AS int) AS weight, sum({cut(amount)}) AS amount
+             FROM {whose} AS cut)
+        """
     currency = "currency" if span.currency is None else "CAST(:currency AS text) AS currency"
     return f"""(
-        SELECT opportunity_id, deleted, outcome, currency, value, probability, inside,
+        SELECT opportunity_id, since, deleted, outcome, currency, value, probability, inside,
                coalesce(part.weight, 0) AS weight,
                counts AND part.weight IS NOT NULL AS counts,
                CASE WHEN counts THEN coalesce(part.amount, 0) ELSE 0 END AS amount
-        FROM (SELECT opportunity_id, deleted, outcome, probability, sellers, weights, closed_on,
-                     {currency}, {converted("value", span.rates)} AS value,
+        FROM (SELECT opportunity_id, since, deleted, outcome, probability, sellers, weights,
+                     closed_on, {currency}, {converted("value", span.rates)} AS value,
                      {DAY} BETWEEN :first AND :last AS inside,
                      {COUNTED} AND {DAY} BETWEEN :first AND :last AND {counts} AS counts
               FROM opportunity_state {"" if span.rates is None else RATES}
               WHERE {held_at(f":{moment}")}) AS one
-        CROSS JOIN LATERAL (
-            SELECT CAST(sum(weight) AS int) AS weight, sum({cut(amount)}) AS amount
-            FROM {cuts("one", span.who, day=f"coalesce(closed_on, :{moment}_day)")} AS cut) AS part
+        CROSS JOIN LATERAL {part} AS part
     )"""
 
 
@@ -178,7 +187,8 @@ def _moved(span: Span) -> str:
     """
     Return WITH `moved`: what counts at either end, and how it changed, a row per currency.
 
-    A column for each field of `Change`, `kind` for all of them, and the amounts at both ends.
+    A column for each field of `Change`, the amounts at both ends, and `stirred` where it is in
+    another state than it was, or its part is another.
     """
     return f"""
         WITH {span.who.members} compared AS (
@@ -195,6 +205,7 @@ def _moved(span: Span) -> str:
                    coalesce(b.counts AND b.currency = shown.currency, false) AS counts_after,
                    coalesce(a.counts AND b.counts AND a.currency <> b.currency, false) AS recurrent,
                    a.weight IS DISTINCT FROM b.weight AS weight_differs,
+                   (a.since, a.weight) IS DISTINCT FROM (b.since, b.weight) AS stirred,
                    CAST(coalesce(sign(b.value - a.value), 0) AS int) AS value_sign,
                    CAST(coalesce(sign(b.probability - a.probability), 0) AS int)
                        AS probability_sign,
@@ -204,12 +215,13 @@ def _moved(span: Span) -> str:
                        AS after_amount
             FROM {_end("since", span)} AS a FULL JOIN {_end("until", span)} AS b
                  USING (opportunity_id)
-            CROSS JOIN LATERAL (SELECT a.currency WHERE a.counts
-                                UNION SELECT b.currency WHERE b.counts) AS shown
-        ), signed AS (
+            CROSS JOIN LATERAL (
+                SELECT a.currency WHERE a.counts
+                UNION ALL
+                SELECT b.currency
+                WHERE b.counts AND (a.counts AND a.currency = b.currency) IS NOT TRUE) AS shown
+        ), moved AS (
             SELECT compared.*, CAST(sign(after_amount - before_amount) AS int) AS amount_sign
             FROM compared
-        ), moved AS (
-            SELECT signed.*, concat_ws(' ', {", ".join(_CHANGE)}) AS kind FROM signed
         )
     """

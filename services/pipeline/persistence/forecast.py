@@ -131,7 +131,8 @@ def _amounts(
     columns = _base(reads)
     share = f"""
         share AS (
-            SELECT * FROM ({_placed(source, narrowed)}) AS who WHERE {" AND ".join((*who, "true"))}
+            SELECT who.* FROM ({_placed(source, narrowed)}) AS who
+            WHERE {" AND ".join((*who, "true"))}
         )
     """
     rows = "share"
@@ -168,7 +169,7 @@ def _repeats(
                    sum(opportunities) AS opportunities
             FROM ({_placed(source, narrowed)}) AS placed GROUP BY {columns} {told}
         ), repeats AS MATERIALIZED (
-            SELECT * FROM (
+            SELECT who.* FROM (
                 SELECT numbers.*, one.seller
                 FROM numbers CROSS JOIN LATERAL unnest(sellers) AS one (seller)
             ) AS who WHERE {" AND ".join((*who, "true"))}
@@ -231,7 +232,9 @@ def _part(name: str, place: int) -> _Part:
 
 def _converted(raw: bool) -> dict[str, str]:
     """Return what the subquery `exchanged` has of value and weighted, and from where."""
-    half_up: Callable[[str], str] = "div(2 * {0} * mine + theirs, 2 * theirs)".format
+    half_up: Callable[[str], str] = (
+        "CASE WHEN mine = theirs THEN {0} ELSE div(2 * {0} * mine + theirs, 2 * theirs) END"
+    ).format
     if not raw:
         return {
             "customer": "",
@@ -275,7 +278,7 @@ _TEXTS = """
 # One of three that are all wanted is two too many.
 _REPEATED = "sum(opportunities * (times - 1)) AS repeated"
 _OF_PERIOD = """
-    (SELECT * FROM opportunity
+    (SELECT opportunity.* FROM opportunity
      WHERE deleted_at IS NULL AND (outcome = 'open' AND expected_close BETWEEN :since AND :until
                                    OR outcome = 'won' AND closed_on BETWEEN :since AND :until))
 """
@@ -283,7 +286,7 @@ _OF_PERIOD = """
 # one minor unit of each currency is worth. Dividing last, and without fractions, rounds rightly.
 _EXCHANGED = f"""
     dated AS (
-        SELECT *, CASE WHEN won THEN day ELSE CAST(:today AS date) END AS rated_on FROM share
+        SELECT share.*, CASE WHEN won THEN day ELSE CAST(:today AS date) END AS rated_on FROM share
     ), rated AS (
         SELECT currency, rated_on,
                CASE WHEN currency = :currency THEN 1
@@ -329,7 +332,8 @@ _SHARED = f"""
         SELECT key AS stage, parent AS pipeline, facts ->> 'outcome' = 'won' AS won
         FROM list_value WHERE list = '{STAGE}'
     ), member AS MATERIALIZED (
-        SELECT * FROM {subtree_members("CAST(:group_id AS uuid)")} AS below
+        SELECT seller, since, until
+        FROM {subtree_members("CAST(:group_id AS uuid)")} AS below
     ), group_covers (above, group_id) AS (
         SELECT group_id, group_id FROM user_group WHERE deleted_at IS NULL
         UNION

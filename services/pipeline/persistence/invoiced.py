@@ -66,8 +66,9 @@ async def compared_customers(
         {_compared(factors, currency)}
         SELECT customer_id, name, currency, won_amount, invoiced_amount FROM signed
         WHERE (won, invoiced, sign) IN (
-            SELECT * FROM unnest(CAST(:won AS bool[]), CAST(:invoiced AS bool[]),
-                                 CAST(:signs AS int[])))
+            SELECT won, invoiced, sign
+            FROM unnest(CAST(:won AS bool[]), CAST(:invoiced AS bool[]), CAST(:signs AS int[]))
+                 AS way (won, invoiced, sign))
           {"" if after is None else _FOLLOWS}
         ORDER BY {_MOST_FIRST} LIMIT :limit
     """

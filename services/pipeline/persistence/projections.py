@@ -76,7 +76,7 @@ async def save_documents(connection: AsyncConnection, rows: Sequence[DocumentRow
 _PROJECTS = text(
     """
     INSERT INTO project (source, project_ref, version, customer_id, name, active, violated_rule)
-    SELECT * FROM unnest(
+    SELECT source, project_ref, version, customer_id, name, active, rule FROM unnest(
         CAST(:sources AS text[]), CAST(:refs AS text[]), CAST(:versions AS bigint[]),
         CAST(:customers AS uuid[]), CAST(:names AS text[]), CAST(:active AS boolean[]),
         CAST(:rules AS text[]))
@@ -92,7 +92,9 @@ _DOCUMENTS = text(
     """
     INSERT INTO document (source, kind, document_id, document_version, recorded_at, customer_id,
                           voided, document_date, currency, net_amount)
-    SELECT * FROM unnest(
+    SELECT source, kind, document_id, version, recorded_at, customer_id, voided, day, currency,
+           amount
+    FROM unnest(
         CAST(:sources AS text[]), CAST(:kinds AS text[]), CAST(:ids AS text[]),
         CAST(:versions AS bigint[]), CAST(:recorded AS timestamptz[]), CAST(:customers AS uuid[]),
         CAST(:voided AS boolean[]), CAST(:dates AS date[]), CAST(:currencies AS text[]),

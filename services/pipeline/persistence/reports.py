@@ -185,7 +185,7 @@ async def put_off(
         wanted,
         f"""
         moved AS (
-            SELECT * FROM (
+            SELECT state.* FROM (
                 SELECT state.*, lag(state.expected_close) OVER one AS promised,
                        lag(state.outcome) OVER one AS outcome_before
                 FROM opportunity_state AS state

@@ -23,34 +23,37 @@ def keep_states(op: Operations) -> None:
 
 
 _COLUMNS = ", ".join((*_AS_IT_IS, "deleted"))
-_KEPT = ", ".join(f"state.{column}" for column in (*_AS_IT_IS, "deleted"))
+_KEPT = ", ".join(f"present.{column}" for column in (*_AS_IT_IS, "deleted"))
 _NOW = ", ".join((*(f"one.{column}" for column in _AS_IT_IS), "one.deleted_at IS NOT NULL"))
-_CHANGED = f"""
-    state.opportunity_id = one.opportunity_id AND state.until IS NULL
-    AND ({_KEPT}) IS DISTINCT FROM ({_NOW})
+# The present state of each row, by index, one by one, and then by its place: the plan is made once,
+# when tables may have been small, and its cost must not grow with them. OFFSET keeps it so.
+_PRESENT = """
+    SELECT {} FROM opportunity_state AS state
+    WHERE state.opportunity_id = one.opportunity_id AND state.until IS NULL OFFSET 0
 """
-# What changed is what differs from the present state, found by index, one by one: the plan is made
-# once, when tables may have been small, and its cost must not grow with them. A clock that went
-# back, and a second change at one moment, change the present state: no state is empty or ends
-# before it begins.
+_CHANGED = f"""
+    new_rows AS one
+    CROSS JOIN LATERAL ({_PRESENT.format("state.ctid AS place, state.*")}) AS present
+    WHERE state.ctid = present.place AND ({_KEPT}) IS DISTINCT FROM ({_NOW})
+"""
+# What changed is what differs from the present state. A clock that went back, and a second change
+# at one moment, change the present state: no state is empty or ends before it begins.
 _FUNCTION = f"""
     CREATE FUNCTION keep_states() RETURNS trigger LANGUAGE plpgsql
     SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
     BEGIN
         IF TG_OP = 'UPDATE' THEN
             UPDATE opportunity_state AS state SET ({_COLUMNS}) = ROW ({_NOW})
-            FROM new_rows AS one WHERE {_CHANGED} AND state.since >= one.updated_at;
+            FROM {_CHANGED} AND present.since >= one.updated_at;
 
             UPDATE opportunity_state AS state SET until = one.updated_at
-            FROM new_rows AS one WHERE {_CHANGED};
+            FROM {_CHANGED};
         END IF;
 
         INSERT INTO opportunity_state AS state (opportunity_id, since, {_COLUMNS})
         SELECT one.opportunity_id,
                CASE TG_OP WHEN 'INSERT' THEN one.created_at ELSE one.updated_at END, {_NOW}
-        FROM new_rows AS one
-        WHERE NOT EXISTS (SELECT FROM opportunity_state AS state
-                          WHERE state.opportunity_id = one.opportunity_id AND state.until IS NULL);
+        FROM new_rows AS one WHERE NOT EXISTS ({_PRESENT.format("")});
         RETURN NULL;
     END $$
 """

@@ -90,6 +90,22 @@ async def test_converted_amounts_add_up_by_customers_too(
             assert sum(line[measure] for line in lines) == total[("SEK",)][measure], measure
 
 
+@pytest.mark.requirement("TS-27", "TS-31")
+async def test_customers_have_parts_of_what_was_rounded_once(
+    pipeline: Service, world: World, api: httpx.AsyncClient, rows: Rows
+) -> None:
+    customers = list(await make_customers(pipeline, world))
+    await set_rate(rows, "SEK", date(2020, 1, 1), "0.1")
+    await rows.add(
+        *(Opportunity(3, today(), currency="SEK", customer_id=customers[n % 2]) for n in range(5))
+    )
+    # Fifteen öre are a cent and a half; each three by itself would be nothing.
+    for by in (("customer_status",), ("seller",)):
+        body = await asked(api, by, currency="EUR")
+        assert sum(line["open"] for line in body["lines"]) == 2
+        assert totals(body)[("EUR",)]["open"] == 2
+
+
 @pytest.mark.requirement("TS-27")
 async def test_half_a_cent_is_rounded_up_and_each_sum_once(
     api: httpx.AsyncClient, rows: Rows
