@@ -261,10 +261,10 @@ def reports_router(units: UnitOfWorkFactory, zone: ZoneInfo) -> APIRouter:
     def asked(
         pipeline: OfPipeline = None,
         seller: OfSeller = None,
-        group: OfGroup = None,
+        group_id: OfGroup = None,
         language: Language = None,
     ) -> Asked:
-        return Asked(Filter(pipeline, seller, group), units.clock(), zone, language)
+        return Asked(Filter(pipeline, seller, group_id), units.clock(), zone, language)
 
     def days(since: Since, until: Until) -> Days:
         return Days(since, until)

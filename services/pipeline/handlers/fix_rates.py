@@ -8,14 +8,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.pipeline.domain.money import digits_of
 from services.pipeline.persistence.fixed_rates import rates_on
-from shared.chassis.errors import Refusal
+from shared.chassis.errors import FieldProblem, Refusal
 
 
-class RateMissing(Refusal):
-    """An amount cannot be converted: nobody has said what its currency is worth."""
+class NoRate(Refusal):
+    """An amount cannot be converted: nobody has said what its currency is worth on its day."""
 
-    slug = "rate_missing"
-    remedy = "Set the rate, PUT /v1/exchange-rates, or leave `currency` out."
+    slug = "no_exchange_rate"
+    remedy = "Set the rate, or leave `currency` out to have each currency by itself."
+
+    def __init__(self, currency: str, day: str, house: str) -> None:
+        reason = f"there is no rate of {currency} in {house} for {day}"
+        super().__init__(
+            f"currency: {reason}",
+            fields=[FieldProblem("currency", reason, self.remedy)],
+            facts={"missing": {"currency": currency, "day": day}},
+        )
 
 
 async def factors_into(
@@ -29,15 +37,13 @@ async def factors_into(
     """
     Return, by currency, how many minor units of `currency` one of its own is worth on a day.
 
-    Raises `RateMissing`, naming currency and day.
+    Raises `NoRate`, naming currency and day.
     """
     foreign = {currency, *currencies} - {house}
     rates = {house: Decimal(1), **await rates_on(connection, foreign, day)}
     for one in sorted(foreign):
         if one not in rates:
-            raise RateMissing(
-                f"There is no rate of {one} on {day}.", facts={"currency": one, "day": str(day)}
-            )
+            raise NoRate(one, str(day), house)
     return {
         one: (rates[one] / rates[currency]).scaleb(digits_of(currency) - digits_of(one))
         for one in {currency, *currencies}

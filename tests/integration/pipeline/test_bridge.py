@@ -190,7 +190,7 @@ async def test_without_a_rate_nothing_is_guessed(rows: Rows, api: httpx.AsyncCli
     )
     assert answer.status_code == 422
     problem = answer.json()
-    assert problem["type"].endswith("rate_missing")
+    assert problem["type"].endswith("no_exchange_rate")
     assert "SEK" in problem["detail"] and "2026-01-07" in problem["detail"]
 
 
@@ -298,7 +298,7 @@ async def test_a_bridge_without_an_end_ends_now(rows: Rows, api: httpx.AsyncClie
         ({"to": "2036-01"}, "from", "longer than 120 months"),
         ({"measure": "worst"}, "measure", "'weighted'"),
         ({"currency": "euro"}, "currency", "pattern"),
-        ({"group": str(UUID(int=7))}, "group", "there is no user group"),
+        ({"group_id": str(UUID(int=7))}, "group_id", "there is no user group"),
     ],
 )
 async def test_what_cannot_be_compared_is_refused_with_field_reason_and_remedy(
