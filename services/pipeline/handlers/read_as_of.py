@@ -12,7 +12,7 @@ from services.pipeline.handlers.known_group import refuse_unknown_group
 from services.pipeline.handlers.read_forecast import MOST_LINES, TooManyLines
 from services.pipeline.persistence.as_of import forecast_as_of
 from services.pipeline.persistence.forecast_names import group_titles
-from shared.lists.store import values_of
+from services.pipeline.persistence.known_values import known_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ async def _names(
             titles = await group_titles(connection, keys)
             return {key: (key, title) for key, title in titles.items()}
         case Dimension.PIPELINE | Dimension.STAGE | Dimension.TYPE:
-            values = await values_of(connection, [int(key) for key in keys])
+            values = await known_values(connection, [int(key) for key in keys])
             return {
                 str(key): (str(row.number), row.titles.get(language, row.title))
                 for key, row in values.items()
