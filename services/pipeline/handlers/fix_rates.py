@@ -1,13 +1,14 @@
 """Find rates to make one currency of several, all of one day, so that none causes a change."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.pipeline.domain.money import digits_of
-from services.pipeline.persistence.fixed_rates import rates_on
+from services.pipeline.persistence.fixed_rates import Factors, rates_on
 from shared.chassis.errors import FieldProblem, Refusal
 
 
@@ -33,7 +34,7 @@ async def factors_into(
     connection: AsyncConnection,
     *,
     house: str,
-) -> Mapping[str, Decimal]:
+) -> Factors:
     """
     Return, by currency, how many minor units of `currency` one of its own is worth on a day.
 
@@ -44,7 +45,7 @@ async def factors_into(
     for one in sorted(foreign):
         if one not in rates:
             raise NoRate(one, str(day), house)
+    into = Fraction(rates[currency]) / 10 ** digits_of(currency)
     return {
-        one: (rates[one] / rates[currency]).scaleb(digits_of(currency) - digits_of(one))
-        for one in {currency, *currencies}
+        one: Fraction(rates[one]) / 10 ** digits_of(one) / into for one in {currency, *currencies}
     }

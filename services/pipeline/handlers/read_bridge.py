@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from decimal import Decimal
 from heapq import nsmallest
 from typing import Any
 from uuid import UUID
@@ -117,9 +116,7 @@ async def _checked(span: Span, connection: AsyncConnection, house: str) -> Span:
     if span.currency is None:
         return span
     currencies = await currencies_of(connection, span)
-    rates: dict[str, Decimal] = dict(
-        await factors_into(span.currency, currencies, span.until_day, connection, house=house)
-    )
+    rates = await factors_into(span.currency, currencies, span.until_day, connection, house=house)
     return replace(span, rates=rates)
 
 
