@@ -9,7 +9,6 @@ from services.activities.api.attachments import attachments_router, larger_bodie
 from services.activities.api.calendar_feeds import calendar_feeds_router, calendars_router
 from services.activities.api.history import history_router
 from services.activities.api.impact import impact_router
-from services.activities.api.imports import IMPORT_BODIES, import_kinds, imports_router
 from services.activities.api.lists import lists_routers
 from services.activities.api.reassignments import reassignment_kinds, reassignments_router
 from services.activities.api.search import search_router
@@ -21,13 +20,14 @@ from services.activities.api.target_progress import target_progress_router
 from services.activities.api.target_recounts import recount_kinds, target_recounts_router
 from services.activities.api.targets import target_exceptions_router, targets_router
 from services.activities.api.timeline import timeline_router
+from services.activities.domain.import_fields import FIELDS
 from services.activities.handlers.clean_attachments import AttachmentCleaner
+from services.activities.handlers.import_activities import ImportedActivities
 from services.activities.handlers.install_defaults import install_defaults
 from services.activities.messaging.publications import SOURCE, translate
 from services.activities.messaging.subscribers import subscriptions
 from services.activities.persistence.blob_store import FileBlobStore
 from services.activities.persistence.counting import CHANNEL
-from services.activities.persistence.imports import OUTDATED_IMPORTS
 from services.activities.persistence.tables import metadata
 from services.activities.settings import MEGABYTE, Settings
 from shared.chassis.bus.port import Bus
@@ -43,6 +43,10 @@ from shared.chassis.worker import Worker
 from shared.contracts.catalogue import FLEETING
 from shared.contracts.envelope import body_hash
 from shared.contracts.wiring import address_of, read_data, read_label
+from shared.imports.api import imports_router
+from shared.imports.imports import Imports
+from shared.imports.keep import MAX_FILE
+from shared.imports.run import import_kinds
 
 NAME = "activities"
 # A recount of five million activities is one statement.
@@ -56,6 +60,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
     engine = connect(url, name=NAME, pool_size=settings.pool_size)
     units = UnitOfWorkFactory(engine, clock, translate)
     zone = ZoneInfo(settings.time_zone)
+    imports = Imports(FIELDS, ImportedActivities(zone))
     jobs = JobRunner(
         connect(
             url,
@@ -64,7 +69,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             command_seconds=JOB_COMMAND_SECONDS,
         ),
         units,
-        {**recount_kinds(zone), **reassignment_kinds(zone), **import_kinds(zone)},
+        {**recount_kinds(zone), **reassignment_kinds(zone), **import_kinds(imports)},
     )
     notices = Notices(connect(url, name=f"{NAME}-notices", pool_size=1), CHANNEL)
     inbox = Inbox(engine, clock, read_label=read_label, read_data=read_data, body_hash=body_hash)
@@ -97,7 +102,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         routers=[
             search_router(units),
             activities_router(units, zone),
-            imports_router(units, zone, jobs),
+            imports_router(imports, units, zone, jobs),
             calendar_feeds_router(units),
             attachments_router(units, blobs),
             sellers_router(units),
@@ -121,9 +126,9 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         prepare=prepare,
         loops=[("attachments", cleaner.run), ("notices", notices.run)],
         jobs=jobs,
-        outdated=[OUTDATED_IMPORTS],
+        outdated=[imports.store.outdated],
         larger_bodies={
-            **IMPORT_BODIES,
+            imports.path: MAX_FILE,
             **larger_bodies(settings.attachment_megabytes * MEGABYTE),
         },
         tags=TAGS,

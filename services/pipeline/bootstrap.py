@@ -20,8 +20,10 @@ from services.pipeline.api.revenue_targets import revenue_targets_router
 from services.pipeline.api.search import search_router
 from services.pipeline.api.tags import TAGS
 from services.pipeline.api.user_groups import user_groups_router
+from services.pipeline.domain.import_fields import FIELDS
 from services.pipeline.domain.opportunity import Rules
 from services.pipeline.handlers.find_stale import StaleFinder
+from services.pipeline.handlers.import_opportunities import ImportedOpportunities
 from services.pipeline.handlers.install_defaults import install_defaults
 from services.pipeline.handlers.pipeline_lists import PIPELINE_LISTS
 from services.pipeline.messaging.publications import SOURCE, translate
@@ -41,6 +43,10 @@ from shared.chassis.worker import Worker
 from shared.contracts.catalogue import FLEETING
 from shared.contracts.envelope import body_hash
 from shared.contracts.wiring import address_of, read_data, read_label
+from shared.imports.api import imports_router
+from shared.imports.imports import Imports
+from shared.imports.keep import MAX_FILE
+from shared.imports.run import import_kinds
 from shared.lists.profiles_api import profiles_router
 
 NAME = "pipeline"
@@ -62,6 +68,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         reason_required=settings.rejection_required,
     )
     stale = StaleFinder(units, zone, quiet=timedelta(days=settings.stale_days))
+    imports = Imports(FIELDS, ImportedOpportunities(rules))
     jobs = JobRunner(
         connect(
             url,
@@ -70,7 +77,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             command_seconds=JOB_COMMAND_SECONDS,
         ),
         units,
-        recount_kinds(),
+        {**recount_kinds(), **import_kinds(imports)},
     )
     inbox = Inbox(engine, clock, read_label=read_label, read_data=read_data, body_hash=body_hash)
     heard = subscriptions()
@@ -106,6 +113,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             opportunity_history_router(units),
             board_router(units, rules),
             bulk_router(units, rules),
+            imports_router(imports, units, zone, jobs),
             forecast_recounts_router(units, jobs),
             forecasts_router(units, today, settings.currency),
             user_groups_router(units),
@@ -132,5 +140,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         prepare=prepare,
         loops=[("staleness", stale.run)],
         jobs=jobs,
+        outdated=[imports.store.outdated],
+        larger_bodies={imports.path: MAX_FILE},
         tags=TAGS,
     )

@@ -108,6 +108,20 @@ async def save_values(connection: AsyncConnection, rows: Sequence[ValueRow]) -> 
     )
 
 
+async def customers_by_number(
+    connection: AsyncConnection, numbers: Collection[str]
+) -> dict[str, UUID]:
+    """Return the live customers who have these numbers."""
+    result = await connection.execute(
+        text(
+            "SELECT number, customer_id FROM customer "
+            "WHERE number = ANY(CAST(:numbers AS text[])) AND NOT deleted"
+        ),
+        {"numbers": list(numbers)},
+    )
+    return {row.number: row.customer_id for row in result}
+
+
 async def find_customers(
     connection: AsyncConnection, customer_ids: Collection[UUID], *, lock: bool = False
 ) -> dict[UUID, Row[Any]]:

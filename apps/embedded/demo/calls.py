@@ -14,7 +14,6 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import httpx
-from pydantic_core import to_json
 from sqlalchemy import text
 
 from apps.embedded.application import Embedded
@@ -24,7 +23,6 @@ from services.activities.handlers.plan_activity import SaveActivity, planner
 from services.activities.handlers.save_activity import store_activities
 from services.activities.persistence.activities import known_references
 from services.activities.persistence.sellers import find_seller, save_seller
-from shared.chassis.messages import Incoming
 from shared.chassis.service import Service
 
 FILE = Path(__file__).parent / "calls.csv.gz"
@@ -36,13 +34,6 @@ SELLERS = {
     "juha.n": "Juha Niemi",
     "sofia.b": "Sofia Berg",
     "antti.h": "Antti Harju",
-}
-TEAM = {
-    "group_id": "01997c5e-7a52-7d43-9f6a-3b1c5e8f2a10",
-    "version": 1,
-    "title": "Field sales",
-    "kind": "sales",
-    "members": [{"seller": seller} for seller in SELLERS],
 }
 # A multiple of the sellers: everybody has customers of his own.
 CUSTOMERS = 600
@@ -58,21 +49,20 @@ DEVICES = {"cellular": ", on the mobile phone", "telephone": ", on the telephone
 Advance = Callable[[int], None]
 
 
-def activities_of(embedded: Embedded) -> Service:
-    """Return the activities service."""
-    return next(service for service in embedded.services if service.name == "activities")
+def service_of(embedded: Embedded, name: str) -> Service:
+    """Return one of the services."""
+    return next(service for service in embedded.services if service.name == name)
 
 
 async def load_calls(client: httpx.AsyncClient, embedded: Embedded, advance: Advance) -> None:
     """Record the calls that are not recorded yet; a second run records none."""
-    service = activities_of(embedded)
+    service = service_of(embedded, "activities")
     async with service.units() as unit:
         for seller, name in SELLERS.items():
             if await find_seller(unit.connection, seller) is None:
                 await save_seller(
                     unit.connection, seller, name=name, email=None, left_on=None, now=unit.now
                 )
-    await _tell_team(service)
     await _mark_sales_target(client)
     customers = await _customers(service)
     commands = list(call_commands(customers, now=service.clock(), zone=embedded.zone))
@@ -82,17 +72,17 @@ async def load_calls(client: httpx.AsyncClient, embedded: Embedded, advance: Adv
         advance(len(chunk))
 
 
-async def set_targets(client: httpx.AsyncClient, embedded: Embedded) -> None:
+async def set_targets(client: httpx.AsyncClient, embedded: Embedded, team: str) -> None:
     """Want sales actions, week by week, of each seller and of the team; who has a target keeps it.
 
-    The team is known once its event is applied.
+    The team is the id of a user group; activities know it once its event is applied.
     """
     asked: dict[str, str | int] = {"category": SALES_ACTION, "period": Period.WEEK}
     answer = await client.get("/v1/targets", params=asked)
     held = {one["seller"] or one["group_id"] for one in answer.raise_for_status().json()["items"]}
-    today = activities_of(embedded).clock().astimezone(embedded.zone).date()
+    today = service_of(embedded, "activities").clock().astimezone(embedded.zone).date()
     wanted = [{"seller": seller, "wanted": SELLER_WANTED} for seller in SELLERS]
-    for one in [*wanted, {"group_id": TEAM["group_id"], "wanted": TEAM_WANTED}]:
+    for one in [*wanted, {"group_id": team, "wanted": TEAM_WANTED}]:
         if held.isdisjoint(one.values()):
             target = asked | one | {"first_day": str(today - WEEKS_OF_CALLS)}
             (await client.post("/v1/targets", json=target)).raise_for_status()
@@ -147,19 +137,6 @@ async def _record(service: Service, commands: Sequence[SaveActivity], zone: Zone
         if new:
             plan = await planner(new, unit, zone)
             await store_activities([plan.new(one) for one in new], unit)
-
-
-async def _tell_team(service: Service) -> None:
-    """Tell of the sellers' user group, as the service that will keep groups does."""
-    event = {
-        "specversion": "1.0",
-        "id": "demo-team",
-        "source": "/suhde/pipeline",
-        "type": "pipeline.user-group-saved.v1",
-        "subject": f"user-group/{TEAM['group_id']}",
-        "data": TEAM,
-    }
-    await service.inbox.store([Incoming(to_json(event), {})])
 
 
 async def _mark_sales_target(client: httpx.AsyncClient) -> None:

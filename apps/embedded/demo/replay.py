@@ -20,6 +20,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from apps.embedded.application import Embedded
 from apps.embedded.demo.calls import load_calls, set_targets
+from apps.embedded.demo.deals import load_deals, make_groups, want_revenue
+from apps.embedded.demo.pipeline_summary import print_pipeline
 from apps.embedded.demo.summary import print_summary, print_week
 from shared.chassis.parking import count_by_state
 
@@ -34,7 +36,7 @@ DRAIN_SECONDS = 300.0
 async def replay(
     client: httpx.AsyncClient, embedded: Embedded, address: str, *, console: Console
 ) -> None:
-    """Send all customers and documents as an ERP would, load the calls, summarise.
+    """Send all customers and documents as an ERP would, load calls and deals, summarise.
 
     Events have fixed ids: a second run is answered `duplicate` and changes nothing.
     """
@@ -64,8 +66,14 @@ async def replay(
         seconds = perf_counter() - started
         bar = progress.add_task("Calls of six sellers", total=None)
         await load_calls(client, embedded, partial(progress.advance, bar))
+        team = await make_groups(client)
         await _drained(embedded)
-        await set_targets(client, embedded)
+        await set_targets(client, embedded, team)
+        await _drained(embedded)
+        progress.update(bar, total=1, completed=1)
+        bar = progress.add_task("Opportunities, made up", total=None)
+        await load_deals(embedded, partial(progress.advance, bar))
+        await want_revenue(client, embedded, team)
         await _drained(embedded)
         progress.update(bar, total=1, completed=1)
     await print_summary(
@@ -76,7 +84,8 @@ async def replay(
         duplicates=fates.get("duplicate", 0),
         seconds=seconds,
     )
-    await print_week(client, embedded, console, address)
+    await print_week(client, embedded, console, address, team)
+    await print_pipeline(client, embedded, console, address, team)
 
 
 def customer_events() -> Iterator[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """The end of the demo: what was applied, since when, whom a campaign may reach; a seller's week."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from apps.embedded.application import Embedded
-from apps.embedded.demo.calls import SALES_ACTION, SELLERS, TEAM, activities_of
+from apps.embedded.demo.calls import SALES_ACTION, SELLERS, service_of
 from services.activities.domain.periods import Period
 
 SEGMENT = {
@@ -52,10 +52,10 @@ async def print_summary(
 
 
 async def print_week(
-    client: httpx.AsyncClient, embedded: Embedded, console: Console, address: str
+    client: httpx.AsyncClient, embedded: Embedded, console: Console, address: str, team: str
 ) -> None:
     """Print the week of the first seller and how far she and the team are; how to see more."""
-    service = activities_of(embedded)
+    service = service_of(embedded, "activities")
     monday = Period.WEEK.first_day(service.clock().astimezone(embedded.zone).date())
     seller, name = next(iter(SELLERS.items()))
     facts = {"seller": seller, "since": monday, "until": Period.WEEK.last_day(monday)}
@@ -78,7 +78,7 @@ async def print_week(
     console.print(table)
     console.print(
         f"Sales actions this week: {await _progress(client, seller=seller)} by her, "
-        f"{await _progress(client, group_id=TEAM['group_id'])} by the team. The leaderboard, her "
+        f"{await _progress(client, group_id=team)} by the team. The leaderboard, her "
         "view, and all that was done with her first customer (the key is below):"
     )
     lines = [
@@ -87,9 +87,14 @@ async def print_week(
     ]
     if calls:
         lines.append(f"{address}/v1/customers/{calls[0].customer_id}/timeline")
-    for line in lines:
+    print_requests(console, lines)
+
+
+def print_requests(console: Console, addresses: Sequence[str]) -> None:
+    """Print how to ask these addresses."""
+    for address in addresses:
         console.print(
-            f'  curl -s -H "Authorization: Bearer $SUHDE_KEY" {line}',
+            f'  curl -s -H "Authorization: Bearer $SUHDE_KEY" {address}',
             markup=False,
             highlight=False,
             soft_wrap=True,

@@ -1,12 +1,10 @@
 """What the cells of an import say: moments, durations, choices, names of values."""
 
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from collections.abc import Mapping
+from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.activities.domain.activity import LONGEST, MAX_SUBJECT, Channel, Direction, State
@@ -18,11 +16,17 @@ from services.activities.domain.lists import (
 )
 from shared.chassis.errors import InvalidField
 from shared.chassis.headers import folded
+from shared.imports.cells import (
+    Titles,
+    id_or_number,
+    moment_in,
+    several,
+    short_text,
+    time_in,
+    value_named,
+)
 
 EARLIEST, LATEST = 1900, 2199
-MOST_NAMED = 50
-DAYS = ("%Y-%m-%d", "%d.%m.%Y", "%Y.%m.%d.", "%Y.%m.%d", "%d/%m/%Y")
-TIMES = ("%H:%M", "%H:%M:%S", "%H.%M")
 LIST_OF = {
     "category": ACTIVITY_CATEGORY,
     "kind": ACTIVITY_KIND,
@@ -54,35 +58,23 @@ _WORDS: Mapping[type[StrEnum], Mapping[str, StrEnum]] = {
         **dict.fromkeys(("out", "outbound", "outgoing", "lahteva", "utgaende"), Direction.OUT),
     },
 }
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _DURATION = re.compile(r"(?:(\d{1,4}):)?(\d{1,6})(?::(\d{2}))?")
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """How an import reads its cells: the place it is in, and the values of lists by title."""
-
-    zone: ZoneInfo
-    # Numbers of the live values that a folded title names, by list.
-    titles: Mapping[str, Mapping[str, Collection[int]]]
-
-
-def read_cell(field: str, cell: str, rules: Rules) -> Any:
+def read_cell(field: str, cell: str, zone: ZoneInfo, titles: Titles) -> Any:
     """Return what a cell says; raise `InvalidField` where it cannot mean anything."""
-    if found := _CONTROL.search(cell):
-        raise InvalidField(
-            field, f"holds the control character U+{ord(found[0]):04X}", "Remove it."
-        )
     match field:
         case "category" | "kind" | "type":
-            return _value(field, cell, rules)
+            return value_named(field, LIST_OF[field], cell, titles)
         case "attributes":
-            return frozenset(_value(field, one, rules) for one in _several(field, cell))
+            return frozenset(
+                value_named(field, LIST_OF[field], one, titles) for one in several(field, cell)
+            )
         case "participants":
-            return tuple(_several(field, cell))
+            return tuple(several(field, cell))
         case "customer":
-            return _customer(cell)
+            return id_or_number(field, cell)
         case "state":
             return _choice(field, cell, State)
         case "channel":
@@ -90,15 +82,15 @@ def read_cell(field: str, cell: str, rules: Rules) -> Any:
         case "direction":
             return _choice(field, cell, Direction)
         case "starts_at" | "ends_at" | "due_at":
-            return _moment(field, cell, rules.zone)
+            return _moment(field, cell, zone)
         case "time":
             return _time(cell)
         case "duration":
             return _duration(cell)
         case "subject":
-            return _text(field, cell, MAX_SUBJECT)
+            return short_text(field, cell, MAX_SUBJECT)
         case "ref" | "seller":
-            return _text(field, cell, 100)
+            return short_text(field, cell, 100)
         case _:
             return cell
 
@@ -106,47 +98,6 @@ def read_cell(field: str, cell: str, rules: Rules) -> Any:
 def begins_at(day: datetime, at: time | None) -> datetime:
     """Return when an activity begins whose time of day may be in a column of its own."""
     return day if at is None else datetime.combine(day.date(), at, day.tzinfo)
-
-
-def _text(field: str, cell: str, longest: int) -> str:
-    if len(cell) > longest:
-        raise InvalidField(field, f"is longer than {longest} characters", "Shorten it.")
-    return cell
-
-
-def _several(field: str, cell: str) -> list[str]:
-    parts = [part.strip() for part in re.split(r"[;|,]", cell) if part.strip()]
-    if len(parts) > MOST_NAMED:
-        raise InvalidField(field, f"names more than {MOST_NAMED}", "Name fewer.")
-    return parts
-
-
-def _customer(cell: str) -> UUID | str:
-    """Return a customer's id, or his number."""
-    try:
-        return UUID(cell)
-    except ValueError:
-        return _text("customer", cell, 200)
-
-
-def _value(field: str, cell: str, rules: Rules) -> int:
-    """Return the number of the value that a cell names by number or title."""
-    numbers = sorted(rules.titles[LIST_OF[field]].get(folded(cell) or cell, ()))
-    if len(numbers) > 1:
-        raise InvalidField(
-            field,
-            f"several values are called {cell[:60]!r}",
-            f"Give the number: {', '.join(map(str, numbers[:10]))}.",
-        )
-    if numbers:
-        return numbers[0]
-    if cell.isascii() and cell.isdigit() and 0 < int(cell[:10]) < 2**31:
-        return int(cell[:10])
-    raise InvalidField(
-        field,
-        f"there is no {LIST_OF[field]} {cell[:60]!r}",
-        "Correct it, or add it to the list first.",
-    )
 
 
 def _choice(field: str, cell: str, kind: type[_Choice]) -> _Choice:
@@ -160,7 +111,7 @@ def _choice(field: str, cell: str, kind: type[_Choice]) -> _Choice:
 
 def _moment(field: str, cell: str, zone: ZoneInfo) -> datetime:
     """Return a moment; a day alone begins at midnight, and what names no zone is of this one."""
-    moment = _parsed(cell)
+    moment = moment_in(cell)
     if moment is None or not EARLIEST <= moment.year <= LATEST:
         raise InvalidField(
             field, f"{cell[:40]!r} is no time", "Write it as 2026-01-31 14:30, or with a zone."
@@ -168,37 +119,11 @@ def _moment(field: str, cell: str, zone: ZoneInfo) -> datetime:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)
 
 
-def _parsed(cell: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(cell)
-    except ValueError:
-        pass
-    day, _, at = cell.partition(" ")
-    for form in DAYS:
-        try:
-            found = datetime.strptime(day, form)
-        except ValueError:
-            continue
-        return found if not at.strip() else _with_time(found.date(), at.strip())
-    return None
-
-
-def _with_time(day: date, at: str) -> datetime | None:
-    for form in TIMES:
-        try:
-            return datetime.combine(day, datetime.strptime(at, form).time())
-        except ValueError:
-            continue
-    return None
-
-
 def _time(cell: str) -> time:
-    for form in TIMES:
-        try:
-            return datetime.strptime(cell, form).time()
-        except ValueError:
-            continue
-    raise InvalidField("time", f"{cell[:40]!r} is no time of day", "Write it as 14:30.")
+    found = time_in(cell)
+    if found is None:
+        raise InvalidField("time", f"{cell[:40]!r} is no time of day", "Write it as 14:30.")
+    return found
 
 
 def _duration(cell: str) -> timedelta:

@@ -1,20 +1,14 @@
-"""What a column of an import of activities can mean, and which meaning its header proposes."""
+"""What a column of an import of activities can mean, and which headers propose it."""
 
-from collections.abc import Mapping, Sequence
-
-from shared.chassis.errors import InvalidField
-from shared.chassis.headers import folded
-
-REF, CUSTOMER, CATEGORY = "ref", "customer", "category"
-NEEDED = (REF, CUSTOMER, CATEGORY)
+from shared.imports.fields import CUSTOMER, REF, ImportFields
 
 # Headers in English, Finnish, Swedish and Hungarian, folded. The first field that takes one has it.
-HEADERS: Mapping[str, str] = {
+_HEADERS = {
     REF: "ref|id|activity id|activity ref|event id|call id|external id|tunnus|tapahtuma id|"
     "tapahtumatunnus|handelse id|azonosito",
     CUSTOMER: "customer|customer number|customer no|customer id|account|account number|asiakas|"
     "asiakasnumero|asiakasnro|kund|kundnummer|kundnr|ugyfel|ugyfelszam",
-    CATEGORY: "category|event category|kategoria|luokka|kategori",
+    "category": "category|event category|kategoria|luokka|kategori",
     "subject": "subject|title|topic|summary|aihe|otsikko|amne|rubrik|targy",
     "memo": "memo|note|notes|description|comment|comments|muistio|kuvaus|kommentti|anteckning|"
     "beskrivning|megjegyzes|leiras",
@@ -35,45 +29,14 @@ HEADERS: Mapping[str, str] = {
     "channel": "channel|contact type|kanava|kanal|csatorna",
     "direction": "direction|suunta|riktning|irany",
 }
-_PROPOSED = {name: field for field, names in HEADERS.items() for name in reversed(names.split("|"))}
-
-
-def proposed(headers: Sequence[str]) -> dict[str, str]:
-    """Return what these headers propose, by header; each field once, unknown headers not at all."""
-    found: dict[str, str] = {}
-    for header in headers:
-        field = _PROPOSED.get(folded(header))
-        if field is not None and field not in found.values():
-            found[header] = field
-    return found
-
-
-def checked_mapping(columns: Sequence[str], meanings: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Return what columns mean, by header; refuse what would leave a row without its key."""
-    found: dict[str, str] = {}
-    for header, field in meanings:
-        if header not in columns:
-            raise InvalidField(
-                f"columns.{header}"[:200],
-                "the file has no such column",
-                f"It has: {', '.join(columns)[:500]}.",
-            )
-        if field not in HEADERS:
-            raise InvalidField(
-                f"columns.{header}"[:200],
-                f"{field[:60]!r} is no field of an activity",
-                f"Choose one of: {', '.join(HEADERS)}.",
-            )
-        if field in found.values() or header in found:
-            raise InvalidField(
-                "columns", f"{header!r} or {field} is named twice", "Name each once."
-            )
-        found[header] = field
-    for field in NEEDED:
-        if field not in found.values():
-            raise InvalidField(
-                "columns",
-                f"no column is the {field}",
-                "Map one: each row needs its own key, a customer and a category.",
-            )
-    return found
+FIELDS = ImportFields(
+    record="activity",
+    many="activities",
+    headers=_HEADERS,
+    needed=(REF, CUSTOMER, "category"),
+    needs="its own key, a customer and a category",
+    file="calls.csv",
+    content="ref;customer;category;date;memo\n7;1001;Lead;2026-01-31;Hi\n",
+    columns=(REF, CUSTOMER, "category"),
+    called={"customer_id": CUSTOMER, "duration_minutes": "duration"},
+)

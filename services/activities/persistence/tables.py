@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 from shared.chassis.tables import NAMING, add_chassis_tables, add_jobs_table, moment
 from shared.history.tables import add_history_table
+from shared.imports.tables import add_import_tables
 from shared.lists.tables import add_list_tables
 from shared.projection.tables import add_projection_tables
 
@@ -367,49 +368,11 @@ Table(
     Column("secret_hash", LargeBinary, nullable=False, unique=True),
     moment("created_at", nullable=False),
 )
-Table(
-    "activity_import",
-    metadata,
-    _uuid("import_id", primary_key=True),
-    _version(),
-    # Whose keys the keys of its rows are.
-    Column("source", Text, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("encoding", Text),
-    Column("delimiter", Text),
-    Column("sheet", Text),
-    # Of what in it names no zone.
-    Column("time_zone", Text, nullable=False),
-    Column("columns", ARRAY(Text), nullable=False),
-    Column("rows", Integer, nullable=False),
-    # What columns mean: field by header.
-    Column("mapping", JSONB, nullable=False),
-    Column("counts", JSONB, nullable=False, server_default=text("'{}'")),
-    _uuid("rehearsal_job"),
-    _uuid("run_job"),
-    _uuid("undo_job"),
-    moment("created_at", nullable=False),
-    moment("updated_at", nullable=False),
-)
-Table(
-    "activity_import_row",
-    metadata,
-    Column(
-        "import_id", ForeignKey("activity_import.import_id", ondelete="CASCADE"), primary_key=True
-    ),
-    Column("line", Integer, primary_key=True),
-    Column("cells", ARRAY(Text), nullable=False),
-    # What it came to in the last rehearsal or run, if that has been there.
-    Column("fate", Text),
-    Column("ref", Text),
-    _uuid("activity_id"),
-    Column("problems", JSONB, nullable=False, server_default=text("'[]'")),
-    Index("ix_activity_import_row_fate", "import_id", "fate", "line"),
-    Index("ix_activity_import_row_ref", "import_id", "ref"),
-    # Which rows made this activity? Asked when a person is erased.
-    Index(
-        "ix_activity_import_row_activity",
-        "activity_id",
-        postgresql_where=text("activity_id IS NOT NULL"),
-    ),
+add_import_tables(metadata, "activity")
+# Which rows made this activity? Asked when a person is erased.
+_rows = metadata.tables["activity_import_row"]
+Index(
+    "ix_activity_import_row_activity",
+    _rows.c.activity_id,
+    postgresql_where=_rows.c.activity_id.is_not(None),
 )

@@ -4,6 +4,7 @@ from services.pipeline.domain.lists import LISTS
 
 TAGS = {
     "board": "Opportunities by stage, in the order in which people put them.",
+    "opportunity-imports": "Opportunities out of files: mapped, rehearsed, run, undone.",
     "opportunities": "Expected sales: recorded, moved, won, lost, found.",
     "forecast-recounts": "What forecasts read, counted anew.",
     "forecasts": "What will be sold, by what it goes by, and what it covers of a target.",

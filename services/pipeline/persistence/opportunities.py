@@ -132,6 +132,22 @@ async def find_projects(
     return {(row.source, row.project_ref): row for row in result}
 
 
+async def projects_called(
+    connection: AsyncConnection, refs: Collection[str]
+) -> dict[str, list[str]]:
+    """Return, by reference, the sources that have a project called so."""
+    result = await connection.execute(
+        text(
+            """
+            SELECT project_ref, array_agg(source ORDER BY source) AS sources FROM project
+            WHERE project_ref = ANY(CAST(:refs AS text[])) GROUP BY project_ref
+            """
+        ),
+        {"refs": list(refs)},
+    )
+    return {row.project_ref: row.sources for row in result}
+
+
 def _as_json(rows: Sequence[Mapping[str, Any]]) -> str:
     return json.dumps([{**row, "place": place} for place, row in enumerate(rows)], default=str)
 

@@ -21,6 +21,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 from shared.chassis.tables import NAMING, add_chassis_tables, add_jobs_table, moment
 from shared.history.tables import add_history_table
+from shared.imports.tables import add_import_tables
 from shared.lists.tables import add_list_tables
 from shared.projection.tables import add_projection_tables
 
@@ -310,41 +311,4 @@ Table(
 )
 
 # --- Opportunities out of files.
-Table(
-    "pipeline_import",
-    metadata,
-    _uuid("import_id", primary_key=True),
-    _version(),
-    # Whose keys the keys of its rows are.
-    Column("source", Text, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("encoding", Text),
-    Column("delimiter", Text),
-    Column("sheet", Text),
-    Column("columns", ARRAY(Text), nullable=False),
-    Column("rows", Integer, nullable=False),
-    # What columns mean: field by header.
-    Column("mapping", JSONB, nullable=False),
-    Column("counts", JSONB, nullable=False, server_default=text("'{}'")),
-    _uuid("rehearsal_job"),
-    _uuid("run_job"),
-    _uuid("undo_job"),
-    moment("created_at", nullable=False),
-    moment("updated_at", nullable=False),
-)
-Table(
-    "pipeline_import_row",
-    metadata,
-    Column(
-        "import_id", ForeignKey("pipeline_import.import_id", ondelete="CASCADE"), primary_key=True
-    ),
-    Column("line", Integer, primary_key=True),
-    Column("cells", ARRAY(Text), nullable=False),
-    # What it came to in the last rehearsal or run, if that has been there.
-    Column("fate", Text),
-    Column("ref", Text),
-    _uuid("opportunity_id"),
-    Column("problems", JSONB, nullable=False, server_default=text("'[]'")),
-    Index("ix_pipeline_import_row_fate", "import_id", "fate", "line"),
-    Index("ix_pipeline_import_row_ref", "import_id", "ref"),
-)
+add_import_tables(metadata, "opportunity")

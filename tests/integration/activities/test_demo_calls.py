@@ -10,10 +10,12 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from apps.embedded.application import Embedded
-from apps.embedded.demo.calls import SELLERS, TEAM, call_commands, load_calls, set_targets
+from apps.embedded.demo.calls import SELLERS, call_commands, load_calls, set_targets
 from services.activities.domain.activity import State
 from shared.chassis.http.app import create_app
+from shared.chassis.ids import new_id
 from shared.chassis.service import Service
+from shared.contracts.pipeline import Membership, UserGroupSaved
 from tests.integration.activities.conftest import KEY
 from tests.integration.activities.world import World
 
@@ -46,6 +48,10 @@ async def test_a_second_run_of_the_demo_records_nothing_and_sets_no_target(
 ) -> None:
     for _ in range(3):
         await world.customer()
+    team = new_id()
+    members = [Membership(seller=seller) for seller in SELLERS]
+    group = {"group_id": team, "version": 1, "title": "Field sales", "kind": "sales"}
+    await world.hear(UserGroupSaved(**group, members=members))
     key = SecretStr(KEY)
     app = create_app([activities], api_key=key, title="demo", version="0")
     embedded = Embedded(app, [activities], key, HELSINKI)
@@ -64,17 +70,15 @@ async def test_a_second_run_of_the_demo_records_nothing_and_sets_no_target(
     async def run() -> int:
         loaded: list[int] = []
         await load_calls(api, embedded, loaded.append)
-        # The team's event is applied.
-        await world.hear()
-        await set_targets(api, embedded)
+        await set_targets(api, embedded, str(team))
         return sum(loaded)
 
     assert await run() == 3000
     first = await counts()
     assert (first[0], first[2], first[3]) == (3000, 6, 7), "a target each, and one of the team"
     assert first[1] > 1000, "sales actions count to targets"
-    team = {"group_id": TEAM["group_id"], "period": "week", "periods": 60}
-    weeks = (await api.get("/v1/target-progress", params=team)).json()["weeks"]
+    asked = {"group_id": str(team), "period": "week", "periods": 60}
+    weeks = (await api.get("/v1/target-progress", params=asked)).json()["weeks"]
     assert sum(one["done"] for one in weeks) == first[1], "the team's weeks have all of them"
     leaders = (await api.get("/v1/target-leaderboard?category=3&period=week")).json()["items"]
     assert {one["seller"] for one in leaders} == set(SELLERS)

@@ -27,6 +27,7 @@ SERVICE = 11
 ABOUT_OPPORTUNITIES = ("/v1/opportunities", "/v1/opportunity-", "/v1/forecasts", "/v1/pipeline-rep")
 SELLER = "anna.k"
 RATE = ("SEK", "2026-01-31")
+DEALS = "ref,customer,name,expected close\n{ref},{customer},Lift,2026-12-18\n"
 
 
 @dataclass
@@ -61,7 +62,9 @@ class Pipeline:
         """Make what the path asks about; tell whether it is one of pipeline at all."""
         if path.startswith(("/v1/opportunity-types", "/v1/opportunity-sources")):
             return False
-        if path.startswith(ABOUT_OPPORTUNITIES):
+        if path.startswith("/v1/opportunity-imports/{"):
+            await self._deals(runs=path.endswith("/undo"))
+        elif path.startswith(ABOUT_OPPORTUNITIES):
             await self._opportunity(path.rpartition("/")[2])
         elif path.startswith("/v1/user-groups"):
             self.ids["user-groups"].append(await self._group(self.ids["sellers"][-1]))
@@ -113,6 +116,18 @@ class Pipeline:
             await self._done("POST", f"{url}/win")
         elif what == "restore":
             await self._done("DELETE", url)
+
+    async def _deals(self, *, runs: bool) -> None:
+        """Import a file of one deal, and run it if asked."""
+        content = DEALS.format(ref=uuid4(), customer=self.customer_id)
+        params = {"source": "test", "name": "pipeline.csv"}
+        answer = await self.api.post("/v1/opportunity-imports", params=params, content=content)
+        assert answer.status_code == 201, answer.text
+        url = answer.headers["location"]
+        self.ids["opportunity-imports"].append(url.rpartition("/")[2])
+        if runs:
+            answer = await self.api.post(f"{url}/run", headers={"Prefer": "wait=30"})
+            assert answer.status_code == 200, answer.text
 
     async def _done(self, method: str, url: str, **body: Any) -> None:
         record = "/".join(url.split("/")[:4])

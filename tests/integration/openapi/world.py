@@ -325,6 +325,7 @@ async def _fill(world: World, customers: Service) -> None:
     for path in (
         *("/v1/contacts", "/v1/operations", "/v1/imports/{}"),
         *("/v1/activities/attachments", "/calendar", "/v1/activity-imports/{}", "/v1/targets"),
+        "/v1/opportunity-imports/{}",
     ):
         await world.remake(path)
     lists = (await world.api.get("/v1/activity-lists")).json()

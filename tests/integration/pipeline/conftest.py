@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
@@ -19,7 +20,7 @@ KEY = "a-key-for-tests-of-enough-length"
 
 @pytest.fixture
 async def pipeline(postgres: Postgres) -> AsyncIterator[Service]:
-    """The pipeline service on a database of its own, its defaults installed."""
+    """The pipeline service on a database of its own, its defaults installed; only jobs run."""
 
     async def build(engine: object) -> None:
         await upgrade(engine, bootstrap.VERSIONS, metadata)  # type: ignore[arg-type]
@@ -29,7 +30,12 @@ async def pipeline(postgres: Postgres) -> AsyncIterator[Service]:
         service = bootstrap.build(settings, InProcessBus())
         assert service.prepare is not None
         await service.prepare()
+        assert service.jobs is not None
+        running = asyncio.create_task(service.jobs.run())
         yield service
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await service.jobs.close()
         await service.engine.dispose()
 
 

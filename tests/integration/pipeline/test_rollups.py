@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
 
@@ -197,23 +196,12 @@ async def test_many_writers_at_once_neither_lose_a_sum_nor_wait_in_a_ring(rows: 
     await check(rows)
 
 
-@pytest.fixture
-async def recounts(pipeline: Service, api: httpx.AsyncClient) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a service that does its jobs."""
-    assert pipeline.jobs is not None
-    running = asyncio.create_task(pipeline.jobs.run())
-    yield api
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    await pipeline.jobs.close()
-
-
 @pytest.mark.requirement("TS-27", "TS-31")
 async def test_a_recount_mends_what_somebody_broke_and_nothing_else(
-    recounts: httpx.AsyncClient, rows: Rows
+    api: httpx.AsyncClient, rows: Rows
 ) -> None:
     async def mended() -> Any:
-        answer = await recounts.post("/v1/forecast-recounts")
+        answer = await api.post("/v1/forecast-recounts")
         assert answer.status_code == 200, answer.text
         return answer.json()
 

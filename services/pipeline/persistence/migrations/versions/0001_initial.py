@@ -233,7 +233,7 @@ def upgrade() -> None:
     postgresql_with={'fillfactor': '80'}
     )
     op.create_index('ix_outbox_unsent', 'outbox', ['seq'], unique=False, postgresql_where=sa.text('sent_at IS NULL AND quarantined IS NULL'))
-    op.create_table('pipeline_import',
+    op.create_table('opportunity_import',
     sa.Column('import_id', sa.UUID(), nullable=False),
     sa.Column('version', sa.BigInteger(), nullable=False),
     sa.Column('source', sa.Text(), nullable=False),
@@ -241,6 +241,7 @@ def upgrade() -> None:
     sa.Column('encoding', sa.Text(), nullable=True),
     sa.Column('delimiter', sa.Text(), nullable=True),
     sa.Column('sheet', sa.Text(), nullable=True),
+    sa.Column('time_zone', sa.Text(), nullable=False),
     sa.Column('columns', postgresql.ARRAY(sa.Text()), nullable=False),
     sa.Column('rows', sa.Integer(), nullable=False),
     sa.Column('mapping', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
@@ -250,7 +251,7 @@ def upgrade() -> None:
     sa.Column('undo_job', sa.UUID(), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('updated_at', sa.DateTime(timezone=True), nullable=False),
-    sa.PrimaryKeyConstraint('import_id', name=op.f('pk_pipeline_import'))
+    sa.PrimaryKeyConstraint('import_id', name=op.f('pk_opportunity_import'))
     )
     op.create_table('project',
     sa.Column('source', sa.Text(), nullable=False),
@@ -347,7 +348,7 @@ def upgrade() -> None:
     op.create_index('ix_opportunity_stage', 'opportunity', ['stage', 'position', 'opportunity_id'], unique=False, postgresql_where=sa.text('deleted_at IS NULL'))
     op.create_index('ix_opportunity_stage_held', 'opportunity', ['stage'], unique=False)
     op.create_index(op.f('ix_opportunity_type'), 'opportunity', ['type'], unique=False)
-    op.create_table('pipeline_import_row',
+    op.create_table('opportunity_import_row',
     sa.Column('import_id', sa.UUID(), nullable=False),
     sa.Column('line', sa.Integer(), nullable=False),
     sa.Column('cells', postgresql.ARRAY(sa.Text()), nullable=False),
@@ -355,11 +356,11 @@ def upgrade() -> None:
     sa.Column('ref', sa.Text(), nullable=True),
     sa.Column('opportunity_id', sa.UUID(), nullable=True),
     sa.Column('problems', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
-    sa.ForeignKeyConstraint(['import_id'], ['pipeline_import.import_id'], name=op.f('fk_pipeline_import_row_import_id_pipeline_import'), ondelete='CASCADE'),
-    sa.PrimaryKeyConstraint('import_id', 'line', name=op.f('pk_pipeline_import_row'))
+    sa.ForeignKeyConstraint(['import_id'], ['opportunity_import.import_id'], name=op.f('fk_opportunity_import_row_import_id_opportunity_import'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('import_id', 'line', name=op.f('pk_opportunity_import_row'))
     )
-    op.create_index('ix_pipeline_import_row_fate', 'pipeline_import_row', ['import_id', 'fate', 'line'], unique=False)
-    op.create_index('ix_pipeline_import_row_ref', 'pipeline_import_row', ['import_id', 'ref'], unique=False)
+    op.create_index('ix_opportunity_import_row_fate', 'opportunity_import_row', ['import_id', 'fate', 'line'], unique=False)
+    op.create_index('ix_opportunity_import_row_ref', 'opportunity_import_row', ['import_id', 'ref'], unique=False)
     op.create_table('revenue_target',
     sa.Column('target_id', sa.UUID(), nullable=False),
     sa.Column('version', sa.BigInteger(), nullable=False),
