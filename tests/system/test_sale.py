@@ -37,7 +37,7 @@ async def sell(
         assert answer.status_code == 201, answer.text
         return str(answer.headers["location"])
 
-    lift = await eventually(is_recorded, within=30)
+    lift = await eventually(is_recorded, within=90)
     won = await pipeline.post(f"{lift}/win", json={}, headers={"If-Match": '"1"'})
     assert won.status_code == 200, won.text
     customer_id = won.json()["customer_id"]
@@ -54,17 +54,17 @@ async def sell(
         assert [(one["group_id"], one["title"]) for one in found] == [(group["group_id"], "North")]
         return True
 
-    await eventually(is_on_the_timeline, within=30)
-    await eventually(group_is_known, within=30)
+    await eventually(is_on_the_timeline, within=90)
+    await eventually(group_is_known, within=90)
 
 
-@pytest.mark.requirement("LE-01", "TS-11", "TS-33")
+@pytest.mark.requirement("LE-01", "TS-15", "TS-33")
 async def test_in_one_process(suhde: httpx.AsyncClient) -> None:
     await sell(suhde, suhde, suhde)
 
 
 @pytest.mark.rabbitmq
-@pytest.mark.requirement("LE-01", "TS-11", "TS-33")
+@pytest.mark.requirement("LE-01", "TS-15", "TS-33")
 async def test_over_rabbitmq(deployed: dict[str, ServiceProcess]) -> None:
     services = [deployed[name] for name in ("customers", "pipeline", "activities")]
     await asyncio.gather(*(one.start() for one in services))

@@ -14,7 +14,6 @@ from services.customers.domain.documents import (
     DocumentState,
     contradiction,
 )
-from services.customers.domain.events import DocumentRecorded
 from services.customers.domain.settings import start_rule
 from services.customers.handlers.named_customers import of_known_customers
 from services.customers.handlers.start_relationships import (
@@ -22,6 +21,7 @@ from services.customers.handlers.start_relationships import (
     start_relationships,
     tell_first_documents,
 )
+from services.customers.handlers.tell_records import tell_documents
 from services.customers.persistence.documents import (
     fetch_documents,
     first_documents,
@@ -84,7 +84,7 @@ async def _record(batch: Batch[Any], told: Sequence[Told], uow: UnitOfWork) -> N
     await save_documents(uow.connection, changed)
     if replaced:
         await keep_history(uow.connection, replaced, uow.now)
-    uow.record_all(_recorded(state) for state in changed)
+    tell_documents(changed, uow)
     firsts = await first_documents(uow.connection, affected)
     await tell_first_documents(firsts_before, firsts, uow)
     rule = start_rule(await fetch_settings(uow.connection, lock=True))
@@ -168,21 +168,3 @@ def _as_hashed(
     if _content_hash(message, current.hashed_for) != current.content_hash:
         return state
     return replace(state, content_hash=current.content_hash, hashed_for=current.hashed_for)
-
-
-def _recorded(state: DocumentState) -> DocumentRecorded:
-    return DocumentRecorded(
-        customer_id=state.customer_id,
-        source=state.source,
-        kind=state.kind,
-        document_id=state.document_id,
-        document_version=state.version or None,
-        voided=state.voided,
-        document_date=state.document_date,
-        recorded_at=state.recorded_at,
-        currency=state.currency,
-        net_amount=state.net_amount,
-        gross_amount=state.gross_amount,
-        margin=state.margin,
-        order_id=state.order_id,
-    )

@@ -7,15 +7,25 @@ from uuid import UUID
 from sqlalchemy import text
 
 from services.customers.domain.bans import bans_of
+from services.customers.domain.documents import DocumentState
 from services.customers.domain.events import ConsentBaselined
 from services.customers.handlers.change_bans import tell_contact_bans, tell_customer_bans
 from services.customers.handlers.customer_lists import CUSTOMER_LISTS
 from services.customers.handlers.install_defaults import install_defaults
 from services.customers.handlers.start_relationships import tell_first_documents
-from services.customers.handlers.tell_records import tell_contacts, tell_customers, tell_projects
+from services.customers.handlers.tell_records import (
+    tell_contacts,
+    tell_customers,
+    tell_documents,
+    tell_projects,
+)
 from services.customers.persistence.contacts import contact_ids, lock_contacts
 from services.customers.persistence.customers import customer_ids
-from services.customers.persistence.documents import first_documents, lock_customers
+from services.customers.persistence.documents import (
+    first_documents,
+    lock_customers,
+    next_documents,
+)
 from services.customers.persistence.projects import next_projects
 from services.customers.persistence.register import (
     consent_seq,
@@ -29,7 +39,7 @@ from shared.lists.tell import tell_rows
 CHUNK = 1000
 
 Progress = Callable[[int, int], None]
-"""Called with how many customers, contacts and projects are told, and of how many."""
+"""Called with how many customers, contacts, projects and documents are told, and of how many."""
 
 
 async def republish(
@@ -38,7 +48,7 @@ async def republish(
     """
     Tell every list value, customer and contact at its present version, with bans newly numbered.
 
-    Of customers their first documents are told too, and at last the projects of ERPs.
+    Of customers their first documents are told too, and at last projects and documents of ERPs.
 
     The baseline at the end says which consent numbers these are; all are higher than `above`. Each
     chunk is a unit of work of its own, so the service may run meanwhile. If this is interrupted the
@@ -54,6 +64,7 @@ async def republish(
         (customer_ids, _tell_customers),
         (contact_ids, _tell_contacts),
         (next_projects, tell_projects),
+        (next_documents, _tell_documents),
     ):
         async for count in _by_chunks(units, after_these, tell, chunk):
             told += count
@@ -98,7 +109,11 @@ async def _tell_contacts(ids: Sequence[UUID], uow: UnitOfWork) -> None:
     await tell_contact_bans(bans, uow)
 
 
+async def _tell_documents(states: Sequence[DocumentState], uow: UnitOfWork) -> None:
+    tell_documents(states, uow)
+
+
 _COUNT = text(
     "SELECT (SELECT count(*) FROM customer) + (SELECT count(*) FROM contact)"
-    " + (SELECT count(*) FROM erp_project)"
+    " + (SELECT count(*) FROM erp_project) + (SELECT count(*) FROM erp_document)"
 )

@@ -1,4 +1,4 @@
-"""Tell the public how customers, contacts and projects stand, or that they were deleted."""
+"""Tell the public how customers, contacts, projects and documents stand, or that they are gone."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -6,7 +6,8 @@ from uuid import UUID
 
 from sqlalchemy.engine import Row
 
-from services.customers.domain.events import ProjectRecorded
+from services.customers.domain.documents import DocumentState
+from services.customers.domain.events import DocumentRecorded, ProjectRecorded
 from services.customers.domain.projects import ProjectState
 from services.customers.persistence.contacts import fetch_contacts
 from services.customers.persistence.customers import fetch_customers
@@ -35,3 +36,27 @@ async def tell_projects(states: Sequence[ProjectState], uow: UnitOfWork) -> None
     """Record how these projects stand, which are locked: it is the newest word on each."""
     version = await next_told(uow.connection)
     uow.record_all(ProjectRecorded(state, version) for state in states)
+
+
+def tell_documents(states: Sequence[DocumentState], uow: UnitOfWork) -> None:
+    """Record how these documents stand, which are locked."""
+    uow.record_all(_recorded(state) for state in states)
+
+
+def _recorded(state: DocumentState) -> DocumentRecorded:
+    return DocumentRecorded(
+        # Listeners follow merges, and their undoing: it is of whom it was before a merge moved it.
+        customer_id=state.hashed_for or state.customer_id,
+        source=state.source,
+        kind=state.kind,
+        document_id=state.document_id,
+        document_version=state.version or None,
+        voided=state.voided,
+        document_date=state.document_date,
+        recorded_at=state.recorded_at,
+        currency=state.currency,
+        net_amount=state.net_amount,
+        gross_amount=state.gross_amount,
+        margin=state.margin,
+        order_id=state.order_id,
+    )

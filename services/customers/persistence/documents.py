@@ -81,6 +81,17 @@ async def fetch_documents(
     return {state.key: state for state in states}
 
 
+async def next_documents(
+    connection: AsyncConnection, *, after: DocumentState | None, limit: int
+) -> Sequence[DocumentState]:
+    """Lock the next documents in the order of their keys and return how they stand."""
+    source, kind, document_id = after.key if after else ("", "", "")
+    result = await connection.execute(
+        _NEXT, {"source": source, "kind": kind, "id": document_id, "limit": limit}
+    )
+    return [DocumentState(**row._mapping) for row in result]
+
+
 async def save_documents(connection: AsyncConnection, states: Sequence[DocumentState]) -> None:
     """Insert or replace documents; a newer state that another worker has saved stays."""
     await connection.execute(
@@ -224,6 +235,13 @@ _FETCH = text(
     FROM unnest(CAST(:sources AS text[]), CAST(:kinds AS text[]), CAST(:ids AS text[]))
          AS wanted (source, kind, document_id)
     JOIN erp_document USING (source, kind, document_id)
+    """
+)
+_NEXT = text(
+    f"""
+    SELECT {_STATE}, hashed_for FROM erp_document
+    WHERE (source, kind, document_id) > (:source, :kind, :id)
+    ORDER BY source, kind, document_id LIMIT :limit FOR SHARE
     """
 )
 _SAVE = text(

@@ -24,9 +24,10 @@ from services.pipeline.domain.as_of import AsOf
 from services.pipeline.domain.bridge import Cause, Measure
 from services.pipeline.domain.forecasts import COMMITTED_FROM, Dimension
 from services.pipeline.domain.months import Months, refuse_future
-from services.pipeline.handlers.fix_rates import RateMissing
-from services.pipeline.handlers.read_as_of import ForecastTooLong, Line, read_as_of
+from services.pipeline.handlers.fix_rates import NoRate
+from services.pipeline.handlers.read_as_of import Line, read_as_of
 from services.pipeline.handlers.read_bridge import Explained, Shown, read_bridge, read_cause
+from services.pipeline.handlers.read_forecast import TooManyLines
 from services.pipeline.persistence.bridge import FIRST, Span
 from services.pipeline.persistence.standing import Who
 from shared.chassis.http.description import may_refuse, streams
@@ -187,7 +188,7 @@ def forecast_history_router(units: UnitOfWorkFactory, zone: ZoneInfo, house: str
     @router.get(
         "/as-of",
         response_model=BelievedOutput,
-        responses={**streams(CSV), **may_refuse(ForecastTooLong)},
+        responses={**streams(CSV), **may_refuse(TooManyLines)},
     )
     async def as_of(
         at: Annotated[
@@ -197,7 +198,7 @@ def forecast_history_router(units: UnitOfWorkFactory, zone: ZoneInfo, house: str
         to: To,
         by: Dimension = Dimension.MONTH,
         seller: OfSeller = None,
-        group: OfGroup = None,
+        group_id: OfGroup = None,
         committed_from: CommittedFrom = COMMITTED_FROM,
         language: Language = None,
         format: Format = "json",
@@ -215,7 +216,7 @@ def forecast_history_router(units: UnitOfWorkFactory, zone: ZoneInfo, house: str
             by=by,
             committed_from=committed_from,
             seller=seller,
-            group=group,
+            group=group_id,
         )
         async with units.engine.connect() as connection:
             found = await read_as_of(asked, connection, language=language)
@@ -230,7 +231,7 @@ def forecast_history_router(units: UnitOfWorkFactory, zone: ZoneInfo, house: str
             totals=[BelievedTotal(**_amounts(line)) for line in found.totals],
         )
 
-    @router.get("/bridge", responses=may_refuse(RateMissing))
+    @router.get("/bridge", responses=may_refuse(NoRate))
     async def bridge(
         since: Annotated[
             Moment, Query(description="where it begins", examples=["2026-11-01T08:00:00+02:00"])
@@ -240,7 +241,7 @@ def forecast_history_router(units: UnitOfWorkFactory, zone: ZoneInfo, house: str
         until: Annotated[Moment | None, Query(description="where it ends; now if left out")] = None,
         measure: Measured = Measure.WEIGHTED,
         seller: OfSeller = None,
-        group: OfGroup = None,
+        group_id: OfGroup = None,
         currency: Into = None,
         committed_from: CommittedFrom = COMMITTED_FROM,
     ) -> BridgesOutput:
@@ -257,7 +258,7 @@ def forecast_history_router(units: UnitOfWorkFactory, zone: ZoneInfo, house: str
             measure,
             committed_from,
             seller,
-            group,
+            group_id,
             currency,
         )
         async with units.engine.connect() as connection:
@@ -266,7 +267,7 @@ def forecast_history_router(units: UnitOfWorkFactory, zone: ZoneInfo, house: str
             since=since, until=asked.until, measure=measure, bridges=_bridges(found)
         )
 
-    @router.get("/bridge/{cause}", responses=may_refuse(RateMissing))
+    @router.get("/bridge/{cause}", responses=may_refuse(NoRate))
     async def cause(
         cause: Cause,
         since: Annotated[
@@ -280,7 +281,7 @@ def forecast_history_router(units: UnitOfWorkFactory, zone: ZoneInfo, house: str
         to: To,
         measure: Measured = Measure.WEIGHTED,
         seller: OfSeller = None,
-        group: OfGroup = None,
+        group_id: OfGroup = None,
         currency: Into = None,
         committed_from: CommittedFrom = COMMITTED_FROM,
         cursor: Cursor = None,
@@ -294,7 +295,7 @@ def forecast_history_router(units: UnitOfWorkFactory, zone: ZoneInfo, house: str
             measure,
             committed_from,
             seller,
-            group,
+            group_id,
             currency,
         )
         async with units.engine.connect() as connection:

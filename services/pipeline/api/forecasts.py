@@ -12,11 +12,11 @@ from pydantic import BaseModel, Field, StringConstraints
 from services.pipeline.domain import periods
 from services.pipeline.domain.forecasts import COMMITTED_FROM, Question
 from services.pipeline.domain.periods import read_period
+from services.pipeline.handlers.fix_rates import NoRate
 from services.pipeline.handlers.read_forecast import (
     Amounts,
     Forecast,
     Line,
-    NoRate,
     NoTarget,
     TooManyLines,
     read_coverage,

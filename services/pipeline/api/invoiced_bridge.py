@@ -16,7 +16,7 @@ from services.pipeline.handlers.compare_invoiced import (
     compare_invoiced,
     read_match,
 )
-from services.pipeline.handlers.fix_rates import RateMissing
+from services.pipeline.handlers.fix_rates import NoRate
 from services.pipeline.persistence.invoiced import FIRST
 from shared.chassis.http.description import may_refuse
 from shared.chassis.http.paging import Cursor, Limit, Page, page_of
@@ -100,7 +100,7 @@ def invoiced_bridge_router(units: UnitOfWorkFactory, zone: ZoneInfo, house: str)
         today = units.clock().astimezone(zone).date()
         return Question(Months.between(first, to), currency, today)
 
-    @router.get("", responses=may_refuse(RateMissing))
+    @router.get("", responses=may_refuse(NoRate))
     async def bridge(first: From, to: To, currency: Into = None) -> InvoicedBridges:
         """Compare what was won in a period with what was invoiced in it, by customer.
 
@@ -111,7 +111,7 @@ def invoiced_bridge_router(units: UnitOfWorkFactory, zone: ZoneInfo, house: str)
             found = await compare_invoiced(question(first, to, currency), connection, house=house)
         return InvoicedBridges(bridges=[_bridge(one) for one in found])
 
-    @router.get("/{match}", responses=may_refuse(RateMissing))
+    @router.get("/{match}", responses=may_refuse(NoRate))
     async def match(
         match: Match,
         first: From,

@@ -62,7 +62,7 @@ class OfStage(BaseModel):
 class CalibrationLine(OfStage):
     """What a stage said and what was, in per cent: said 65, was 41, of 112 cases."""
 
-    probability: int = Field(description="what the stage says now")
+    probability: int = Field(description="what the stage says now, or said last")
     said: float = Field(description="mean probability with which they left the stage")
     was: float = Field(description="how many of them were won")
     cases: int = Field(description="closed in the range, and ever in the stage")
@@ -261,10 +261,10 @@ def reports_router(units: UnitOfWorkFactory, zone: ZoneInfo) -> APIRouter:
     def asked(
         pipeline: OfPipeline = None,
         seller: OfSeller = None,
-        group: OfGroup = None,
+        group_id: OfGroup = None,
         language: Language = None,
     ) -> Asked:
-        return Asked(Filter(pipeline, seller, group), units.clock(), zone, language)
+        return Asked(Filter(pipeline, seller, group_id), units.clock(), zone, language)
 
     def days(since: Since, until: Until) -> Days:
         return Days(since, until)

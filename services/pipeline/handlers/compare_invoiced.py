@@ -1,9 +1,8 @@
 """Compare what was won in a period with what was invoiced in it (TS-31, TS-34)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from heapq import nsmallest
 from itertools import groupby
 from uuid import UUID
@@ -13,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.pipeline.domain.invoiced import Compared, Match, compared_as, match_of
 from services.pipeline.domain.months import Months
 from services.pipeline.handlers.fix_rates import factors_into
+from services.pipeline.persistence.fixed_rates import Factors
 from services.pipeline.persistence.invoiced import (
     FIRST,
     compare,
@@ -121,9 +121,7 @@ async def read_match(
     ]
 
 
-async def _factors(
-    asked: Question, connection: AsyncConnection, house: str
-) -> Mapping[str, Decimal] | None:
+async def _factors(asked: Question, connection: AsyncConnection, house: str) -> Factors | None:
     if asked.currency is None:
         return None
     currencies = await currencies_within(connection, asked.months)

@@ -8,19 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.pipeline.domain.as_of import AsOf
 from services.pipeline.domain.forecasts import Dimension
+from services.pipeline.handlers.known_group import refuse_unknown_group
+from services.pipeline.handlers.read_forecast import MOST_LINES, TooManyLines
 from services.pipeline.persistence.as_of import forecast_as_of
-from services.pipeline.persistence.report_names import group_titles
-from shared.chassis.errors import InvalidField, Refusal
-from shared.lists.store import values_of
-
-MOST_LINES = 20_000
-
-
-class ForecastTooLong(Refusal):
-    """The answer would be longer than anybody reads."""
-
-    slug = "forecast_too_long"
-    remedy = "Ask for fewer months, or by something of which there is less."
+from services.pipeline.persistence.forecast_names import group_titles
+from services.pipeline.persistence.known_values import known_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +34,11 @@ class Believed:
 
 async def read_as_of(asked: AsOf, connection: AsyncConnection, *, language: str | None) -> Believed:
     """Return what was believed; refuse, by field, what cannot be asked."""
-    await known_group(asked.group, connection)
+    await refuse_unknown_group(asked.group, connection)
     rows = await forecast_as_of(connection, asked, limit=MOST_LINES + 1)
     lines = [row for row in rows if not row.total]
     if len(lines) > MOST_LINES:
-        raise ForecastTooLong(f"There are more than {MOST_LINES:,} lines.")
+        raise TooManyLines(f"There are more than {MOST_LINES:,} lines.")
     names = await _names(asked.by, {row.key for row in lines} - {None}, connection, language)
     return Believed(
         [_line(row, names) for row in lines],
@@ -59,14 +51,6 @@ def _line(row: Any, names: Mapping[str, tuple[str, str]]) -> Line:
     return Line(key, label, row)
 
 
-async def known_group(group: Any, connection: AsyncConnection) -> None:
-    """Refuse a user group that there is not."""
-    if group is not None and str(group) not in await group_titles(connection, [str(group)]):
-        raise InvalidField(
-            "group", f"there is no user group {group}", "List them: GET /v1/user-groups."
-        )
-
-
 async def _names(
     by: Dimension, keys: Collection[str], connection: AsyncConnection, language: str | None
 ) -> Mapping[str, tuple[str, str]]:
@@ -76,7 +60,7 @@ async def _names(
             titles = await group_titles(connection, keys)
             return {key: (key, title) for key, title in titles.items()}
         case Dimension.PIPELINE | Dimension.STAGE | Dimension.TYPE:
-            values = await values_of(connection, [int(key) for key in keys])
+            values = await known_values(connection, [int(key) for key in keys])
             return {
                 str(key): (str(row.number), row.titles.get(language, row.title))
                 for key, row in values.items()

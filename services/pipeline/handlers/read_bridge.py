@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from decimal import Decimal
 from heapq import nsmallest
 from typing import Any
 from uuid import UUID
@@ -11,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.pipeline.domain.bridge import Bridge, Cause, Change, Moved, bridges, cause_of
 from services.pipeline.handlers.fix_rates import factors_into
-from services.pipeline.handlers.read_as_of import known_group
+from services.pipeline.handlers.known_group import refuse_unknown_group
 from services.pipeline.persistence.bridge import (
     FIRST,
     Span,
@@ -113,13 +112,11 @@ async def _checked(span: Span, connection: AsyncConnection, house: str) -> Span:
         raise InvalidField("until", "it lies before `since`", "Send a later moment.")
     # All statements see the same, whatever is committed meanwhile.
     await connection.execution_options(isolation_level="REPEATABLE READ")
-    await known_group(span.who.group, connection)
+    await refuse_unknown_group(span.who.group, connection)
     if span.currency is None:
         return span
     currencies = await currencies_of(connection, span)
-    rates: dict[str, Decimal] = dict(
-        await factors_into(span.currency, currencies, span.until_day, connection, house=house)
-    )
+    rates = await factors_into(span.currency, currencies, span.until_day, connection, house=house)
     return replace(span, rates=rates)
 
 

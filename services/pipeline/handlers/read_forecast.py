@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,9 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.pipeline.domain.forecasts import Coverage, Dimension, Question
 from services.pipeline.domain.lists import OPPORTUNITY_TYPE, PIPELINE, STAGE
 from services.pipeline.domain.periods import Period
+from services.pipeline.handlers.fix_rates import NoRate
+from services.pipeline.handlers.known_group import refuse_unknown_group
 from services.pipeline.persistence.forecast import LINE, TOTAL, UNRATED, forecast_lines
 from services.pipeline.persistence.forecast_names import customer_lists, find_target, group_titles
-from shared.chassis.errors import FieldProblem, InvalidField, Kind, Refusal
+from shared.chassis.errors import InvalidField, Kind, Refusal
 from shared.lists.store import values_in, values_of
 from shared.projection.store import find_values
 
@@ -30,21 +31,6 @@ class TooManyLines(Refusal):
     kind = Kind.INVALID
     slug = "too_many_lines"
     remedy = "Ask for a shorter period, for quarters instead of months, or by one thing."
-
-
-class NoRate(Refusal):
-    """An amount cannot be converted: nobody has said what its currency is worth on its day."""
-
-    slug = "no_exchange_rate"
-    remedy = "Set the rate, or leave `currency` out to have each currency by itself."
-
-    def __init__(self, currency: str, day: str, house: str) -> None:
-        reason = f"there is no rate of {currency} in {house} for {day}"
-        super().__init__(
-            f"currency: {reason}",
-            fields=[FieldProblem("currency", reason, self.remedy)],
-            facts={"missing": {"currency": currency, "day": day}},
-        )
 
 
 class NoTarget(Refusal):
@@ -98,7 +84,7 @@ async def read_forecast(
     """Return the forecast; refuse, by field, what cannot be asked."""
     question.check()
     await _check_lists(question, connection)
-    await _check_group(question.group_id, connection)
+    await refuse_unknown_group(question.group_id, connection)
     rows = await _rows(question, connection, house)
     lines = [row for row in rows if row.kind == LINE]
     if len(lines) > MOST_LINES:
@@ -129,7 +115,7 @@ async def read_coverage(
     seller = question.sellers[0] if question.sellers else None
     if seller is not None and question.group_id is not None:
         raise InvalidField("group_id", "a target is of one of the two", "Leave out `seller`.")
-    await _check_group(question.group_id, connection)
+    await refuse_unknown_group(question.group_id, connection)
     target = await find_target(
         connection, period.value, question.since, seller=seller, group_id=question.group_id
     )
@@ -164,13 +150,6 @@ async def _check_lists(question: Question, connection: AsyncConnection) -> None:
                 f"forecasts do not go by {name[:40]!r}",
                 f"Choose of: {', '.join([*Dimension, *known])}.",
             )
-
-
-async def _check_group(group_id: UUID | None, connection: AsyncConnection) -> None:
-    if group_id is not None and not await group_titles(connection, [str(group_id)], live=True):
-        raise InvalidField(
-            "group_id", f"there is no group {group_id}", "Send the id of a group that is there."
-        )
 
 
 async def _wanted(question: Question, connection: AsyncConnection) -> Mapping[str, Sequence[int]]:

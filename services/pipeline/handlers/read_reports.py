@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.pipeline.domain.lists import LISTS, PIPELINE
 from services.pipeline.domain.reports import Calibration, Days, Filter, Velocity, calibrate
-from services.pipeline.handlers.read_as_of import known_group
+from services.pipeline.handlers.known_group import refuse_unknown_group
 from services.pipeline.persistence import reports as store
 from shared.chassis.errors import InvalidField, Kind, Refusal
 from shared.lists.store import find_value
@@ -164,7 +164,7 @@ async def _checked(asked: Asked, connection: AsyncConnection, days: Days | None 
     """Return the filter with the key of its pipeline; refuse, by field, what cannot be asked."""
     if days is not None:
         days.check()
-    await known_group(asked.wanted.group, connection)
+    await refuse_unknown_group(asked.wanted.group, connection)
     number = asked.wanted.pipeline
     if number is None:
         return asked.wanted

@@ -1,9 +1,8 @@
 """The statements of the bridge: what counted at two moments, side by side."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.pipeline.domain.bridge import Change, Measure
 from services.pipeline.domain.months import Months
-from services.pipeline.persistence.fixed_rates import RATES, converted, rate_values
+from services.pipeline.persistence.fixed_rates import RATES, Factors, converted, rate_values
 from services.pipeline.persistence.standing import COUNTED, DAY, Who, cut, cuts, held_at
 
 FIRST = 5
@@ -32,7 +31,7 @@ class Span:
     measure: Measure
     committed_from: int
     who: Who
-    rates: Mapping[str, Decimal] | None = None
+    rates: Factors | None = None
     currency: str | None = None
 
 

@@ -3,16 +3,19 @@
 from collections.abc import Collection, Mapping
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 RATES = """
-    LEFT JOIN unnest(CAST(:rated AS text[]), CAST(:factors AS numeric[])) AS rate (rated, factor)
-      ON rated = currency
+    LEFT JOIN unnest(CAST(:rated AS text[]), CAST(:mine AS numeric[]), CAST(:theirs AS numeric[]))
+         AS rate (rated, mine, theirs) ON rated = currency
 """
-"""What joins `factor` to rows with a currency."""
+"""What joins the factor of a currency to rows that have one: whole `mine` through `theirs`."""
+Factors = Mapping[str, Fraction]
+"""How many minor units one of a currency comes to, exactly: most have no end as decimals."""
 
 
 async def rates_on(
@@ -32,13 +35,24 @@ async def rates_on(
     return {row.currency: row.rate for row in result}
 
 
-def converted(amount: str, factors: Mapping[str, Decimal] | None) -> str:
-    """Return an amount in minor units times `factor`, rounded half up; as it is without factors."""
-    return amount if factors is None else f"CAST(round({amount} * factor) AS bigint)"
+def converted(amount: str, factors: Factors | None) -> str:
+    """
+    Return an amount in minor units times its factor, half a unit going away from zero.
+
+    Without factors it is as it is.
+    """
+    if factors is None:
+        return amount
+    rounded = f"div(2 * abs({amount}) * mine + theirs, 2 * theirs)"
+    return f"CAST(sign({amount}) * {rounded} AS bigint)"
 
 
-def rate_values(factors: Mapping[str, Decimal] | None) -> dict[str, Any]:
+def rate_values(factors: Factors | None) -> dict[str, Any]:
     """Return the parameters that `RATES` reads."""
     if factors is None:
         return {}
-    return {"rated": list(factors), "factors": list(factors.values())}
+    return {
+        "rated": list(factors),
+        "mine": [Decimal(one.numerator) for one in factors.values()],
+        "theirs": [Decimal(one.denominator) for one in factors.values()],
+    }

@@ -131,7 +131,8 @@ def _amounts(
     columns = _base(reads)
     share = f"""
         share AS (
-            SELECT who.* FROM ({_placed(source, narrowed)}) AS who WHERE {" AND ".join((*who, "true"))}
+            SELECT who.* FROM ({_placed(source, narrowed)}) AS who
+            WHERE {" AND ".join((*who, "true"))}
         )
     """
     rows = "share"

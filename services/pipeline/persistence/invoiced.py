@@ -1,7 +1,6 @@
 """The statements that set what was won beside what was invoiced, by customer and currency."""
 
-from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,13 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.pipeline.domain.invoiced import Compared
 from services.pipeline.domain.months import Months
-from services.pipeline.persistence.fixed_rates import RATES, converted, rate_values
+from services.pipeline.persistence.fixed_rates import RATES, Factors, converted, rate_values
 from shared.projection.survivors import survivor_of
 
 FIRST = 5
 """So many customers are shown with how they compare, those that differ most."""
-
-Factors = Mapping[str, Decimal] | None
 
 
 async def currencies_within(connection: AsyncConnection, months: Months) -> list[str]:
@@ -30,7 +27,7 @@ async def currencies_within(connection: AsyncConnection, months: Months) -> list
 
 
 async def compare(
-    connection: AsyncConnection, months: Months, factors: Factors, currency: str | None
+    connection: AsyncConnection, months: Months, factors: Factors | None, currency: str | None
 ) -> Sequence[Row[Any]]:
     """
     Return customers that compare alike, by currency: the fields of `Compared`, and sums.
@@ -54,7 +51,7 @@ async def compare(
 async def compared_customers(
     connection: AsyncConnection,
     months: Months,
-    factors: Factors,
+    factors: Factors | None,
     currency: str | None,
     ways: Sequence[Compared],
     *,
@@ -107,12 +104,12 @@ def _firsts(column: str, name: str) -> str:
     return f"(array_agg({column} ORDER BY {_MOST_FIRST}))[1:{FIRST}] AS {name}"
 
 
-def _values(months: Months, factors: Factors, currency: str | None) -> dict[str, Any]:
+def _values(months: Months, factors: Factors | None, currency: str | None) -> dict[str, Any]:
     values = {"first": months.first, "last": months.last, **rate_values(factors)}
     return values if currency is None else {**values, "currency": currency}
 
 
-def _compared(factors: Factors, currency: str | None) -> str:
+def _compared(factors: Factors | None, currency: str | None) -> str:
     """Return WITH `signed`: what was won with a customer, and invoiced to him, by currency."""
     shown = "currency" if currency is None else "CAST(:currency AS text)"
     rates = "" if factors is None else RATES

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.pipeline.domain.reports import AGES, Days, Filter
+from services.pipeline.persistence.known_values import STEP
 from services.pipeline.persistence.standing import Who, cut, cuts
 
 
@@ -33,13 +34,12 @@ async def closed_by_stage(
             FROM opportunity_state AS state JOIN closed USING (opportunity_id)
             WHERE NOT deleted AND state.outcome = 'open' AND {_in_pipeline(wanted)}
             ORDER BY opportunity_id, stage, since DESC
-        )
-        SELECT {_STAGE}, CAST(step.facts ->> 'probability' AS int) AS probability,
-               CAST(count(*) AS int) AS cases,
+        ), {STEP}
+        SELECT {_STAGE}, step.probability, CAST(count(*) AS int) AS cases,
                CAST(count(*) FILTER (WHERE closed.outcome = 'won') AS int) AS won,
                CAST(avg(visited.probability) AS float) AS said
-        FROM visited JOIN closed USING (opportunity_id) {_NAMED.format("visited.stage")}
-        GROUP BY step.value_id, process.value_id ORDER BY {_IN_ORDER}
+        FROM visited JOIN closed USING (opportunity_id) JOIN step ON step.key = visited.stage
+        GROUP BY {_STAGE}, step.probability, step.place ORDER BY step.place
         """,
         {"since": days.since, "until": days.until, "language": language},
     )
@@ -78,16 +78,15 @@ async def went_on(
             FROM visit AS state
             WHERE entered_at >= :begin AND entered_at < :end AND {_in_pipeline(wanted)}
             ORDER BY opportunity_id, stage, entered_at DESC
-        )
-        SELECT {_STAGE}, after.number AS next, beyond.number AS next_pipeline,
-               coalesce(after.titles ->> CAST(:language AS text), after.title) AS next_title,
+        ), {STEP}
+        SELECT {_STAGE}, after.stage AS next, after.pipeline AS next_pipeline,
+               after.title AS next_title,
                CAST(count(*) AS int) AS opportunities,
                CAST(count(*) FILTER (WHERE opportunity.outcome = 'won') AS int) AS won
-        FROM last JOIN opportunity USING (opportunity_id) {_NAMED.format("last.stage")}
-        LEFT JOIN list_value AS after ON after.key = last.next_stage
-        LEFT JOIN list_value AS beyond ON beyond.key = after.parent
-        GROUP BY step.value_id, process.value_id, after.value_id, beyond.value_id
-        ORDER BY {_IN_ORDER}, beyond.position, beyond.number, after.position, after.number
+        FROM last JOIN opportunity USING (opportunity_id) JOIN step ON step.key = last.stage
+        LEFT JOIN step AS after ON after.key = last.next_stage
+        GROUP BY {_STAGE}, step.place, after.stage, after.pipeline, after.title, after.place
+        ORDER BY step.place, after.place
         """,
         {"begin": begin, "end": end, "language": language},
         {"today": today},
@@ -143,12 +142,11 @@ async def ages(
                    {_share(wanted, "CAST(:today AS date)")} AS part
             FROM opportunity AS one
             WHERE deleted_at IS NULL AND outcome = 'open' AND {_in_pipeline(wanted, "one")}
-        )
+        ), {STEP}
         SELECT {_STAGE}, bucket, currency, CAST(count(*) AS int) AS opportunities,
                CAST(sum(part) AS bigint) AS value
-        FROM counted {_NAMED.format("counted.stage")} WHERE part IS NOT NULL
-        GROUP BY step.value_id, process.value_id, bucket, currency
-        ORDER BY {_IN_ORDER}, bucket, currency
+        FROM counted JOIN step ON step.key = counted.stage WHERE part IS NOT NULL
+        GROUP BY {_STAGE}, step.place, bucket, currency ORDER BY step.place, bucket, currency
         """,
         {"now": now, "language": language},
         {"today": today},
@@ -176,8 +174,8 @@ async def put_off(
         shown, named, grouped = "nullif(part.seller, '') AS seller", "", "1"
         ordered = "days DESC, 1"
     else:
-        shown, named = _STAGE, _NAMED.format("moved.stage")
-        grouped, ordered = "step.value_id, process.value_id", _IN_ORDER
+        shown, named = _STAGE, "JOIN step ON step.key = moved.stage"
+        grouped, ordered = f"{_STAGE}, step.place", "step.place"
     parts = cuts("moved", _who(wanted), day=held, by_seller=by_seller)
     parts = parts if by_seller else f"(SELECT true AS meant WHERE EXISTS (SELECT FROM {parts} x))"
     return await _found(
@@ -197,7 +195,7 @@ async def put_off(
             ) AS state
             WHERE since >= :begin AND since < :end AND expected_close > promised
               AND outcome = 'open' AND outcome_before = 'open' AND {_in_pipeline(wanted)}
-        )
+        ) {"" if by_seller else f", {STEP}"}
         SELECT {shown}, CAST(count(*) AS int) AS times,
                CAST(count(DISTINCT opportunity_id) AS int) AS opportunities,
                CAST(sum(expected_close - promised) AS int) AS days,
@@ -244,9 +242,9 @@ async def stage_times(
     result = await connection.execute(
         text(
             f"""
-            WITH {_visits("opportunity_id = :id")}
+            WITH {_visits("opportunity_id = :id")}, {STEP}
             SELECT {_STAGE}, visit.outcome, entered_at, left_at
-            FROM visit {_NAMED.format("visit.stage")}
+            FROM visit JOIN step ON step.key = visit.stage
             ORDER BY entered_at DESC LIMIT :limit
             """
         ),
@@ -255,15 +253,8 @@ async def stage_times(
     return result.all()
 
 
-_STAGE = """
-    process.number AS pipeline, step.number AS stage,
-    coalesce(step.titles ->> CAST(:language AS text), step.title) AS title
-"""
-_NAMED = """
-    JOIN list_value AS step ON step.key = {} JOIN list_value AS process ON process.key = step.parent
-"""
+_STAGE = "step.pipeline, step.stage, step.title"
 _BOUNDS = ", ".join(f"interval '{age + 1} days'" for age in AGES)
-_IN_ORDER = "process.position, process.number, step.position, step.number"
 
 
 def _visits(condition: str) -> str:

@@ -41,7 +41,8 @@ class Who:
         """Return what goes behind WITH, before other subqueries: `member` of the group, if any."""
         if self.group is None:
             return ""
-        return f"member AS MATERIALIZED (SELECT seller, since, until FROM {subtree_members(_GROUP)} AS found),"
+        found = f"SELECT seller, since, until FROM {subtree_members(_GROUP)} AS found"
+        return f"member AS MATERIALIZED ({found}),"
 
 
 def held_at(moment: str) -> str:

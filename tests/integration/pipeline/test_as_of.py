@@ -169,9 +169,9 @@ async def test_in_a_group_is_who_was_on_that_day_with_those_below(
     assert await best(0) == {str(above): 100, str(south): 100, str(north): 107, None: 30}
     assert await best(1) == {str(above): 100, str(south): 100, str(north): 137}
     assert await best(2) == {str(north): 137}
-    found = await believed(api, BEGIN + 2 * day, group=str(above))
+    found = await believed(api, BEGIN + 2 * day, group_id=str(above))
     assert not found["lines"] and not found["totals"]
-    found = await believed(api, BEGIN, group=str(above))
+    found = await believed(api, BEGIN, group_id=str(above))
     assert [line["best"] for line in found["lines"]] == [100]
 
 
@@ -199,7 +199,7 @@ async def test_it_comes_as_a_table(rows: Rows, api: httpx.AsyncClient) -> None:
         ({"from": "2026-13"}, "from", "pattern"),
         ({"to": "November"}, "to", "pattern"),
         ({"by": "moon"}, "by", "'month'"),
-        ({"group": str(UUID(int=7))}, "group", "there is no user group"),
+        ({"group_id": str(UUID(int=7))}, "group_id", "there is no user group"),
         ({"committed_from": 101}, "committed_from", "100"),
         ({"seller": "a b"}, "seller", "pattern"),
     ],

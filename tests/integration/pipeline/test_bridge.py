@@ -177,6 +177,17 @@ async def test_rates_are_no_cause(rows: Rows, api: httpx.AsyncClient) -> None:
     assert await steps(api, currency="SEK", measure="best") == {"grown": (1, 13)}
 
 
+async def test_half_a_cent_is_rounded_up_where_a_rate_has_no_end(
+    rows: Rows, api: httpx.AsyncClient
+) -> None:
+    # A euro is 0.8333... dollars, and three cents are two cents and a half.
+    await rates(rows, BEGIN.date(), USD="1.2")
+    await rows.add(BEGIN, "first-visit", value=3, expected_close=INSIDE)
+    (bridge,) = await bridged(api, currency="USD", measure="best")
+    answer = await api.get("/v1/forecasts", params={**RANGE, "currency": "USD"})
+    assert (bridge["end"], answer.json()["totals"][0]["best"]) == (3, 3)
+
+
 async def test_without_a_rate_nothing_is_guessed(rows: Rows, api: httpx.AsyncClient) -> None:
     await rows.add(BEGIN, currency="SEK", expected_close=INSIDE)
     answer = await api.get(
@@ -190,7 +201,7 @@ async def test_without_a_rate_nothing_is_guessed(rows: Rows, api: httpx.AsyncCli
     )
     assert answer.status_code == 422
     problem = answer.json()
-    assert problem["type"].endswith("rate_missing")
+    assert problem["type"].endswith("no_exchange_rate")
     assert "SEK" in problem["detail"] and "2026-01-07" in problem["detail"]
 
 
@@ -298,7 +309,7 @@ async def test_a_bridge_without_an_end_ends_now(rows: Rows, api: httpx.AsyncClie
         ({"to": "2036-01"}, "from", "longer than 120 months"),
         ({"measure": "worst"}, "measure", "'weighted'"),
         ({"currency": "euro"}, "currency", "pattern"),
-        ({"group": str(UUID(int=7))}, "group", "there is no user group"),
+        ({"group_id": str(UUID(int=7))}, "group_id", "there is no user group"),
     ],
 )
 async def test_what_cannot_be_compared_is_refused_with_field_reason_and_remedy(

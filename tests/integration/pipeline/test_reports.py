@@ -231,9 +231,9 @@ async def test_a_group_means_those_who_were_in_it_or_below(
     for days in (1, 2):
         await rows.add(BEGIN, "lost-customer", closed_on=day + days * DAY)
     for group in (above, below):
-        (line,) = await report(api, "outcomes", group=str(group))
+        (line,) = await report(api, "outcomes", group_id=str(group))
         assert line["opportunities"] == 1
-    assert await report(api, "ageing", group=str(above)) == []
+    assert await report(api, "ageing", group_id=str(above)) == []
 
 
 @pytest.mark.parametrize("name", REPORTS)
@@ -258,7 +258,7 @@ RANGES: list[tuple[dict[str, Any], str, str]] = [
 ]
 FILTERS: list[tuple[dict[str, Any], str, str]] = [
     ({"pipeline": 99}, "pipeline", "there is no pipeline 99"),
-    ({"group": str(UUID(int=7))}, "group", "there is no user group"),
+    ({"group_id": str(UUID(int=7))}, "group_id", "there is no user group"),
 ]
 REFUSED = [
     (name, *one)

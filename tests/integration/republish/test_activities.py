@@ -16,7 +16,7 @@ from tests.integration.activities.conftest import activities
 from tests.integration.activities.hearing import hear, rows
 from tests.integration.customers.api_helpers import contact_at, delete, made
 from tests.integration.customers.erp import customer, document, send
-from tests.integration.republish.world import last_told
+from tests.integration.republish.world import last_told, told_to
 
 __all__ = ["activities"]
 
@@ -24,28 +24,8 @@ MILESTONES = "SELECT customer_id, kind, at, facts FROM milestone WHERE NOT withd
 
 
 async def told_since(customers: Service, seq: int) -> list[Incoming]:
-    async with customers.engine.connect() as connection:
-        found = await connection.execute(
-            text(
-                "SELECT message_id, type, subject, body, time FROM outbox "
-                "WHERE seq > :seq AND type = ANY(CAST(:types AS text[])) ORDER BY seq"
-            ),
-            {"seq": seq, "types": list(subscriptions(ZoneInfo("UTC"), clean=lambda: None))},
-        )
-        return [
-            Incoming(
-                body=bytes(row.body),
-                headers={
-                    "ce-specversion": "1.0",
-                    "ce-id": str(row.message_id),
-                    "ce-source": "/suhde/customers",
-                    "ce-type": row.type,
-                    "ce-subject": row.subject,
-                    "ce-time": row.time.isoformat(),
-                },
-            )
-            for row in found
-        ]
+    heard = subscriptions(ZoneInfo("UTC"), clean=lambda: None)
+    return await told_to(heard, customers, since=seq)
 
 
 @pytest.mark.requirement("LE-01")

@@ -49,13 +49,18 @@ async def people(api: httpx.AsyncClient, *, contacts: int = 4) -> list[dict[str,
 
 async def told_to_mailing(customers: Service, *, since: int = 0) -> list[Incoming]:
     """Return what mailing hears of the outbox behind a row, as the relay sends it."""
+    return await told_to(subscriptions(), customers, since=since)
+
+
+async def told_to(types: Iterable[str], customers: Service, *, since: int = 0) -> list[Incoming]:
+    """Return what is of these types in the outbox behind a row, as the relay sends it."""
     async with customers.engine.connect() as connection:
         rows = await connection.execute(
             text(
-                "SELECT message_id, type, subject, body FROM outbox "
+                "SELECT message_id, type, subject, body, time FROM outbox "
                 "WHERE seq > :since AND type = ANY(CAST(:types AS text[])) ORDER BY seq"
             ),
-            {"since": since, "types": list(subscriptions())},
+            {"since": since, "types": list(types)},
         )
         return [
             Incoming(
@@ -66,6 +71,7 @@ async def told_to_mailing(customers: Service, *, since: int = 0) -> list[Incomin
                     "ce-source": "/suhde/customers",
                     "ce-type": row.type,
                     "ce-subject": row.subject,
+                    "ce-time": row.time.isoformat(),
                 },
             )
             for row in rows
