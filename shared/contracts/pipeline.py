@@ -90,7 +90,10 @@ class OpportunityStageChanged(Contract):
 
 
 class OpportunityWentStale(Contract):
-    """An open opportunity needs a look. It is told once, until something happens to it."""
+    """An open opportunity needs a look.
+
+    That its day has passed is told once of that day; that it is quiet, until something happens.
+    """
 
     opportunity_id: UUID
     version: Version

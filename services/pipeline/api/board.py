@@ -6,8 +6,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from services.pipeline.api.fields import SellerKey
 from services.pipeline.api.search import OpportunityRow, place_on_board
-from services.pipeline.api.shapes import SellerKey
 from services.pipeline.domain.lists import STAGE, Outcome
 from services.pipeline.domain.opportunity import Rules, day_of
 from services.pipeline.domain.search import OpportunityFilter

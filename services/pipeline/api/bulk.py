@@ -7,7 +7,8 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from services.pipeline.api.shapes import Amount, Currency, Day, Key, Percent, SellerKey, Title
+from services.pipeline.api.fields import CurrencyCode, Key, SellerKey, Title
+from services.pipeline.api.shapes import Amount, Day, Percent
 from services.pipeline.domain.bulk import (
     AT_MOST,
     FURTHEST,
@@ -46,7 +47,7 @@ class FilterInput(Input):
     rejection: Numbers = Field(default_factory=list)
     seller: SellerKey | None = None
     group_id: UUID | None = None
-    currency: Currency | None = None
+    currency: CurrencyCode | None = None
     value_from: Amount | None = None
     value_to: Amount | None = None
     probability_from: Percent | None = None

@@ -1,19 +1,19 @@
 """Parameters of what was believed and of reports: moments, days, months, and whose they are."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import Query, Response
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, StringConstraints
 
+from services.pipeline.api.fields import BoundedDay, SellerKey
 from services.pipeline.domain.periods import PATTERN
 from shared.chassis.http.paging import BadCursor, read_cursor
 from shared.chassis.http.shapes import Number
 from shared.chassis.spreadsheet import CSV, csv_lines
-
-EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
+from shared.contracts.types import EARLIEST, LATEST
 
 
 def _in_range(value: datetime) -> datetime:
@@ -28,11 +28,8 @@ From = Annotated[
     PeriodName, Query(alias="from", description="the first month or quarter", examples=["2026-11"])
 ]
 To = Annotated[PeriodName, Query(description="the last month or quarter", examples=["2027-10"])]
-Since = Annotated[date, Field(ge=EARLIEST, le=LATEST), Query(examples=["2026-01-01"])]
-Until = Annotated[date, Field(ge=EARLIEST, le=LATEST), Query(examples=["2026-12-31"])]
-SellerKey = Annotated[
-    str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\s/?#\x00-\x1f\x7f]+$")
-]
+Since = Annotated[BoundedDay, Query(examples=["2026-01-01"])]
+Until = Annotated[BoundedDay, Query(examples=["2026-12-31"])]
 OfSeller = Annotated[SellerKey | None, Query(description="the parts of this seller")]
 OfGroup = Annotated[
     UUID | None, Query(description="the parts of who is in this user group, or in one below it")

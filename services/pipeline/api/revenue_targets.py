@@ -10,12 +10,8 @@ from sqlalchemy.engine import Row
 
 from services.pipeline.api.fields import CurrencyCode, SellerKey
 from services.pipeline.domain.money import LARGEST
-from services.pipeline.domain.revenue_targets import (
-    Span,
-    TargetPeriod,
-    TargetSubject,
-    span_of,
-)
+from services.pipeline.domain.periods import PATTERN, Period
+from services.pipeline.domain.revenue_targets import Span, TargetSubject, span_of
 from services.pipeline.handlers.keep_revenue_targets import (
     RevenueTargetExists,
     Wanted,
@@ -38,7 +34,7 @@ PeriodName = Annotated[
         max_length=7,
         description="a month or a quarter of 1900 to 2199",
         examples=["2026-11", "2026-Q4"],
-        json_schema_extra={"pattern": "^(19|20|21)[0-9]{2}-(0[1-9]|1[0-2]|Q[1-4])$"},
+        json_schema_extra={"pattern": PATTERN},
     ),
 ]
 
@@ -94,7 +90,7 @@ def revenue_targets_router(units: UnitOfWorkFactory, house: str) -> APIRouter:
         seller: Annotated[SellerKey | None, Query(description="of this seller")] = None,
         group_id: Annotated[UUID | None, Query(description="of this group")] = None,
         of_all: Annotated[bool, Query(description="only those of all")] = False,
-        kind: Annotated[TargetPeriod | None, Query(description="only of months, quarters")] = None,
+        kind: Annotated[Period | None, Query(description="only of months, quarters")] = None,
         period: Annotated[PeriodName | None, Query(description="only of this one")] = None,
         cursor: Cursor = None,
         limit: Limit = 50,
@@ -161,5 +157,5 @@ def revenue_targets_router(units: UnitOfWorkFactory, house: str) -> APIRouter:
 
 
 def _target(row: Row[Any]) -> RevenueTargetOutput:
-    span = Span(TargetPeriod(row.period), row.first_day)
+    span = Span(Period(row.period), row.first_day)
     return RevenueTargetOutput(**{**row._mapping, "period": span.called})

@@ -9,7 +9,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from services.pipeline.api.shapes import Currency, Day, Key, Percent, SellerKey, SellerOutput
+from services.pipeline.api.fields import CurrencyCode, Key, SellerKey
+from services.pipeline.api.shapes import Day, Percent, SellerOutput
 from services.pipeline.domain.lists import Outcome
 from services.pipeline.domain.money import LARGEST
 from services.pipeline.domain.opportunity import ProbabilitySource, Rules, StaleReason, day_of
@@ -121,7 +122,7 @@ def asked_for(
             "is there today while it is open"
         ),
     ] = None,
-    currency: Currency | None = None,
+    currency: CurrencyCode | None = None,
     value_from: Annotated[int | None, Query(ge=0, le=LARGEST, description="minor units")] = None,
     value_to: Annotated[int | None, Query(ge=0, le=LARGEST, description="minor units")] = None,
     probability_from: Percent | None = None,

@@ -2,15 +2,23 @@
 minor units of their currency.
 """
 
-import re
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field
 from sqlalchemy.engine import Row
 
+from services.pipeline.api.fields import (
+    CurrencyCode,
+    Key,
+    SellerKey,
+    Title,
+    WrittenDay,
+    readable,
+    within,
+)
 from services.pipeline.domain.lists import Outcome
 from services.pipeline.domain.money import LARGEST
 from services.pipeline.domain.opportunity import (
@@ -27,52 +35,10 @@ from services.pipeline.handlers.plan_opportunity import SaveOpportunity
 from shared.chassis.errors import InvalidField
 from shared.chassis.http.shapes import Input, Number
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-
-
-def readable(value: str) -> str:
-    """Refuse text with control characters other than tabs and line ends."""
-    if found := _CONTROL.search(value):
-        raise ValueError(f"holds the control character U+{ord(found[0]):04X}; remove it")
-    return value
-
-
-def _day_text(value: Any) -> Any:
-    # Without this, a number would be read as seconds since 1970.
-    if not isinstance(value, date) and not (isinstance(value, str) and _ISO_DAY.fullmatch(value)):
-        raise ValueError("is no day; send it as 2026-01-31")
-    return value
-
-
-def _day_in_range(value: date) -> date:
-    if not EARLIEST <= value <= LATEST:
-        raise ValueError(f"lies outside {EARLIEST} to {LATEST}; send the real day")
-    return value
-
-
-Day = Annotated[date, BeforeValidator(_day_text), AfterValidator(_day_in_range)]
-Title = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
-    AfterValidator(readable),
-]
+Day = Annotated[WrittenDay, within(EARLIEST, LATEST)]
 Memo = Annotated[str, Field(max_length=100_000), AfterValidator(readable)]
 Amount = Annotated[int, Field(ge=0, le=LARGEST)]
 Percent = Annotated[int, Field(ge=0, le=100)]
-Currency = Annotated[
-    str, StringConstraints(pattern="^[A-Z]{3}$"), Field(description="ISO 4217", examples=["EUR"])
-]
-SellerKey = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=100, pattern=r"^[^\s/?#\x00-\x1f\x7f]+$"),
-    Field(examples=["anna.k"], description="the key of a seller"),
-]
-Key = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
-    AfterValidator(readable),
-]
 Source = Annotated[Key, Field(description="whose project it is, as the ERP names itself")]
 
 
@@ -113,7 +79,7 @@ class OpportunityInput(Input):
             description="in minor units; what the lines come to if there are any", examples=[25000]
         ),
     ] = None
-    currency: Annotated[Currency | None, Field(description="the house's if left out")] = None
+    currency: Annotated[CurrencyCode | None, Field(description="the house's if left out")] = None
     lines: Annotated[list[LineInput], Field(max_length=200)] = Field(default_factory=list)
     expected_close: Annotated[Day, Field(examples=["2026-12-18"])]
     pipeline: Annotated[Number | None, Field(description="the default one if left out")] = None

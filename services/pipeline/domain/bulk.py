@@ -42,7 +42,10 @@ class Change:
             raise InvalidField(
                 "to", "it changes nothing", "Send `stage`, `seller` or `shift_days`."
             )
-        if self.stage is None and (self.rejection is not None or self.reset_probability):
+        beside = (self.pipeline, self.rejection, self.reset_probability or None)
+        if self.stage is None and any(one is not None for one in beside):
             raise InvalidField(
-                "to.stage", "a reason and a reset go with a stage", "Send the stage as well."
+                "to.stage",
+                "a pipeline, a reason and a reset go with a stage",
+                "Send the stage as well.",
             )

@@ -26,6 +26,9 @@ class Outcome(StrEnum):
     EXPIRED = "expired"
 
 
+CERTAIN = {Outcome.WON: 100, Outcome.LOST: 0, Outcome.EXPIRED: 0}
+"""How likely is what has an outcome, in per cent (TS-A3)."""
+
 REQUIREMENTS = {
     "requires_value": "value",
     "requires_seller": "sellers",

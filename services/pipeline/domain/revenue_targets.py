@@ -1,38 +1,24 @@
 """Revenue that is wanted of a seller, a group or all in a month or a quarter."""
 
-import re
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from uuid import UUID
 
+from services.pipeline.domain.periods import Period, read_period
 from shared.chassis.errors import InvalidField
-
-_YEAR = "((?:19|20|21)[0-9]{2})"
-_MONTH = re.compile(f"{_YEAR}-(0[1-9]|1[0-2])")
-_QUARTER = re.compile(f"{_YEAR}-Q([1-4])")
-
-
-class TargetPeriod(StrEnum):
-    """How long the period of a target is."""
-
-    MONTH = "month"
-    QUARTER = "quarter"
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
     """One month or one quarter, by its first day."""
 
-    period: TargetPeriod
+    period: Period
     first_day: date
 
     @property
     def called(self) -> str:
         """Return what people call it, such as 2026-11 or 2026-Q4."""
-        if self.period is TargetPeriod.MONTH:
-            return f"{self.first_day:%Y-%m}"
-        return f"{self.first_day:%Y}-Q{(self.first_day.month + 2) // 3}"
+        return self.period.called(self.first_day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +38,11 @@ class TargetSubject:
 
 def span_of(called: str) -> Span:
     """Return the month or quarter that is called so; refuse what is neither."""
-    if found := _MONTH.fullmatch(called):
-        return Span(TargetPeriod.MONTH, date(int(found[1]), int(found[2]), 1))
-    if found := _QUARTER.fullmatch(called):
-        return Span(TargetPeriod.QUARTER, date(int(found[1]), 3 * int(found[2]) - 2, 1))
-    raise InvalidField(
-        "period",
-        f"{called[:20]!r} is no month or quarter of 1900 to 2199",
-        "Send a month such as 2026-11, or a quarter such as 2026-Q4.",
-    )
+    try:
+        return Span(*read_period(called))
+    except ValueError:
+        raise InvalidField(
+            "period",
+            f"{called[:20]!r} is no month or quarter of 1900 to 2199",
+            "Send a month such as 2026-11, or a quarter such as 2026-Q4.",
+        ) from None

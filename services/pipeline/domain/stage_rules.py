@@ -2,12 +2,9 @@
 
 from collections.abc import Mapping
 
-from services.pipeline.domain.lists import Outcome
+from services.pipeline.domain.lists import CERTAIN, Outcome
 from shared.chassis.errors import InvalidField
 from shared.lists.definition import FactValue
-
-CERTAIN = {Outcome.WON: 100, Outcome.LOST: 0, Outcome.EXPIRED: 0}
-"""How likely is what has an outcome, in per cent."""
 
 
 def outcome_of(facts: Mapping[str, FactValue]) -> Outcome:

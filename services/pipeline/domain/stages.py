@@ -4,12 +4,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from services.pipeline.domain.lists import REQUIREMENTS, Outcome
+from services.pipeline.domain.lists import CERTAIN, REQUIREMENTS, Outcome
 from services.pipeline.domain.opportunity import ProbabilitySource, checked_close
 from shared.chassis.errors import InvalidField, Kind, Refusal
-
-SURE = {Outcome.WON: 100, Outcome.LOST: 0, Outcome.EXPIRED: 0}
-"""How probable an outcome is once it is there (TS-A3)."""
 
 
 class MoveNotAllowed(Refusal):
@@ -94,8 +91,8 @@ def _probability(
         raise InvalidField(
             "probability", "it is both given and to be the stage's", "Send one of the two."
         )
-    if stage.outcome in SURE:
-        sure = SURE[stage.outcome]
+    if stage.outcome in CERTAIN:
+        sure = CERTAIN[stage.outcome]
         if said.probability not in (None, sure):
             raise InvalidField(
                 "probability",

@@ -1,5 +1,7 @@
-"""Find open opportunities that need a look, and tell each once, until something happens to it.
+"""Find open opportunities that need a look, and tell each once.
 
+One of which nothing was heard for long, until something happens to it; one whose day has passed,
+until it has another day.
 It may run at any moment, in several processes at once.
 """
 

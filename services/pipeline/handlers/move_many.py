@@ -59,7 +59,7 @@ async def move_many(
 
     Raises `TooMany`, and `NotAllCanMove` unless it is a rehearsal, which changes nothing.
     """
-    process = await kept_process(change.rejection, uow)
+    process = await kept_process(uow)
     present = await _present(wanted, uow, rules)
     rows: list[dict[str, Any]] = []
     unchanged: list[UUID] = []
@@ -102,8 +102,10 @@ async def _present(
         ids = await matching(uow.connection, wanted, today=today, limit=AT_MOST + 1)
         if len(ids) > AT_MOST:
             raise TooMany(f"More than {AT_MOST} opportunities match.")
-        rows = await store.fetch_opportunities(uow.connection, ids, lock=True)
-        return [row for row in rows.values() if row.deleted_at is None]
+        await store.fetch_opportunities(uow.connection, ids, lock=True)
+        # Until they were held, somebody may have changed what they were found by.
+        still = await matching(uow.connection, wanted, today=today, limit=AT_MOST, among=ids)
+        return list((await store.fetch_opportunities(uow.connection, still)).values())
     rows = await store.fetch_opportunities(uow.connection, wanted, lock=True)
     return [live_opportunity(rows, one) for one in dict.fromkeys(wanted)]
 

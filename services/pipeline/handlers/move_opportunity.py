@@ -55,13 +55,13 @@ async def move_opportunity(
     opportunity_id: UUID, command: Move, uow: UnitOfWork, rules: Rules, *, expected: int
 ) -> None:
     """Move an opportunity that is still at the expected version to a stage or a place in it."""
-    process = await kept_process(command.rejection, uow)
+    process = await kept_process(uow)
     present, locked = await _locked(opportunity_id, command, uow, expected)
     pipeline, stage = chosen_stage(process, present, command.pipeline, command.stage)
     row = moved(process, present, pipeline, stage, command, uow, rules)
     if command.beside is not None:
         row["position"] = await place_beside(command.beside, present, stage.key, locked, uow)
-    await _store(row, present, uow)
+    await _store(row, stage, present, uow)
 
 
 async def settle_opportunity(
@@ -79,13 +79,13 @@ async def settle_opportunity(
     It goes to the first stage of that outcome to which its own leads, unless one is named. Raises
     `AlreadySettled`, and `NoSuchStage` where its pipeline has none.
     """
-    process = await kept_process(command.rejection, uow)
+    process = await kept_process(uow)
     present, _ = await _locked(opportunity_id, command, uow, expected)
     if present.outcome == outcome:
         raise AlreadySettled(f"Opportunity {opportunity_id} is {outcome}.")
     stage = _settled_at(process, present, outcome, command.stage)
     row = moved(process, present, present.pipeline, stage, command, uow, rules)
-    await _store(row, present, uow)
+    await _store(row, stage, present, uow)
 
 
 def moved(
@@ -97,7 +97,11 @@ def moved(
     uow: UnitOfWork,
     rules: Rules,
 ) -> dict[str, Any]:
-    """Return the row of an opportunity that is moved; refuse, by field, what the stage refuses."""
+    """
+    Return the row of an opportunity that is moved; refuse, by field, what contradicts the stage.
+
+    Whether it has what the stage asks for is checked when all is said about it: `check_asked`.
+    """
     reason = command.rejection
     if reason is not None:
         reason = process.value("rejection", REJECTION_REASON, reason, present.rejection).key
@@ -108,15 +112,12 @@ def moved(
         today=day_of(uow.now, rules.zone),
         reason_required=rules.reason_required,
     )
-    row = {**store.as_stored(present), "pipeline": pipeline, **standing_columns(standing)}
-    check_asked(stage, row, present)
-    return row
+    return {**store.as_stored(present), "pipeline": pipeline, **standing_columns(standing)}
 
 
-async def kept_process(reason: int | None, uow: UnitOfWork) -> Process:
-    """Return the process, and a reason by its number, kept as they are until the commit."""
-    named = [] if reason is None else [(REJECTION_REASON, reason)]
-    return process_of(await keep_values(uow.connection, named))
+async def kept_process(uow: UnitOfWork) -> Process:
+    """Return the process, kept as it is until the commit."""
+    return process_of(await keep_values(uow.connection))
 
 
 def _settled_at(process: Process, present: Row[Any], outcome: Outcome, number: int | None) -> Stage:
@@ -143,6 +144,7 @@ async def _locked(
     return present, rows
 
 
-async def _store(row: Mapping[str, Any], present: Row[Any], uow: UnitOfWork) -> None:
+async def _store(row: Mapping[str, Any], stage: Stage, present: Row[Any], uow: UnitOfWork) -> None:
+    check_asked(stage, row, present)
     await store.update_opportunities(uow.connection, [row], now=uow.now)
     await tell_changes([present.opportunity_id], {present.opportunity_id: present}, uow)

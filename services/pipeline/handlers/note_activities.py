@@ -1,4 +1,4 @@
-"""Note when something was last done about an opportunity; what was stale no longer is."""
+"""Note when something was last done about an opportunity; what was quiet no longer is."""
 
 from datetime import datetime
 from uuid import UUID

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from sqlalchemy.engine import Row
 
-from services.pipeline.domain.lists import LISTS, PIPELINE, STAGE, Outcome
+from services.pipeline.domain.lists import LISTS, PIPELINE, REQUIREMENTS, STAGE, Outcome
 from services.pipeline.domain.stage_rules import check_stage, completed, outcome_of
 from services.pipeline.handlers.tell_opportunities import tell_opportunities
 from services.pipeline.persistence.holders import HOLDERS
-from services.pipeline.persistence.stage_use import enter_stage, follow_stage
+from services.pipeline.persistence.stage_use import count_lacking, enter_stage, follow_stage
 from shared.chassis.chunks import chunks
 from shared.chassis.errors import InvalidField
 from shared.chassis.unit_of_work import UnitOfWork
@@ -73,6 +73,7 @@ class PipelineLists(Lists):
         """Refuse a stage of another pipeline or outcome, and a pipeline for one that is in use."""
         if definition.name == STAGE:
             _refuse_other_step(row, heir)
+            await _refuse_lacking(row, heir, uow)
         if definition.name == PIPELINE:
             (holder,) = self.holders_of(definition)
             used = await usage(uow.connection, row, holder)
@@ -91,7 +92,7 @@ class PipelineLists(Lists):
         stages = await list_values(uow.connection, STAGE)
         _refuse_last_open(row, stages)
         # A stage without allowed moves would allow all.
-        blocked = [one.title for one in stages if one.members == [row.key]]
+        blocked = [one.title for one in stages if _leads_only_to(one, row)]
         if blocked:
             raise ValueInUse(
                 f"{row.title!r} is the only stage to which {blocked[0]!r} may move.",
@@ -168,11 +169,29 @@ def _refuse_other_step(row: Row[Any], heir: Row[Any]) -> None:
             f"that of {row.title!r} {row.facts['outcome']}",
             "Choose a stage of the same outcome.",
         )
-    if heir.members == [row.key]:
+    if _leads_only_to(heir, row):
         raise InvalidField(
             "move_to",
             f"{heir.title!r} may move to {row.title!r} only",
             "Let it move to other stages, or to all, first.",
+        )
+
+
+def _leads_only_to(stage: Row[Any], other: Row[Any]) -> bool:
+    return set(stage.members) - {stage.key} == {other.key}
+
+
+async def _refuse_lacking(row: Row[Any], heir: Row[Any], uow: UnitOfWork) -> None:
+    """Refuse a stage that asks for a field which not all who would come to it have."""
+    asked = [field for flag, field in REQUIREMENTS.items() if heir.facts.get(flag)]
+    lacking = await count_lacking(uow.connection, row.key, asked) if asked else {}
+    if lacking:
+        counted = ", ".join(f"{field} ({count})" for field, count in lacking.items())
+        raise InvalidField(
+            "move_to",
+            f"{heir.title!r} asks for what opportunities at {row.title!r} lack: {counted}",
+            f"Give it to them first (GET /v1/opportunities?stage={row.number}), or choose another "
+            "stage.",
         )
 
 

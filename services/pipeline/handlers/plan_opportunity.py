@@ -289,9 +289,5 @@ def _subject(
 
 
 def _values(command: SaveOpportunity) -> Iterable[tuple[str, int]]:
-    named = (
-        (REJECTION_REASON, command.rejection),
-        (OPPORTUNITY_TYPE, command.type),
-        (OPPORTUNITY_SOURCE, command.source),
-    )
+    named = ((OPPORTUNITY_TYPE, command.type), (OPPORTUNITY_SOURCE, command.source))
     return [(name, number) for name, number in named if number is not None]

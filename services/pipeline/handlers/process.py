@@ -1,4 +1,4 @@
-"""The sales process as it stands: pipelines with their stages in order, kept until the commit."""
+"""The sales process as it stands: pipelines, stages in their order, reasons; all of them kept."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from shared.chassis.errors import InvalidField
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """All pipelines, all stages in their order, and other values that were asked for."""
+    """All pipelines, stages in their order and reasons, and other values that were asked for."""
 
     values: Mapping[tuple[str, int], Row[Any]]
     stages: Mapping[int, Stage]

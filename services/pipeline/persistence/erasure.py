@@ -18,7 +18,7 @@ async def take_off(
     found = list(result.scalars())
     await connection.execute(_TAKE_OFF, {**persons, "found": found, "now": now})
     # After that, since the database keeps what was just taken off as a change.
-    await connection.execute(_HISTORY, persons)
+    await connection.execute(text(TAKE_OUT_OF_HISTORY), persons)
     return found
 
 
@@ -42,12 +42,11 @@ _WITHOUT = """
         (SELECT jsonb_agg(one) FROM jsonb_array_elements_text({side} -> 'contacts') AS one
          WHERE one <> ALL(CAST(CAST(:ids AS uuid[]) AS text[]))), '[]'))
 """
-_HISTORY = text(
-    f"""
+TAKE_OUT_OF_HISTORY = f"""
     UPDATE history
     SET before = {_WITHOUT.format(side="before")}, after = {_WITHOUT.format(side="after")}
     WHERE record = 'opportunity' AND before ? 'contacts'
       AND (before -> 'contacts' ?| CAST(CAST(:ids AS uuid[]) AS text[])
            OR after -> 'contacts' ?| CAST(CAST(:ids AS uuid[]) AS text[]))
-    """
-)
+"""
+"""By its index: there is much more history than there are changes of contacts."""

@@ -14,6 +14,8 @@ from sqlalchemy import text
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.pipeline.domain.opportunity import StaleReason
+
 COLUMNS = """
     opportunity.opportunity_id, opportunity.version, opportunity.customer_id,
     opportunity.project_source, opportunity.project_ref, opportunity.rule_violated,
@@ -62,7 +64,8 @@ async def update_opportunities(
     connection: AsyncConnection, rows: Sequence[Mapping[str, Any]], *, now: datetime
 ) -> None:
     """
-    Replace what these opportunities say; nothing about them is stale then.
+    Replace what these opportunities say; nothing about them is stale then, but an open one of
+    whose day it was told that it has passed, if it is still that day.
 
     One without a `position` stays where it is, or comes to the end of the stage that it enters;
     several do so in their order.
@@ -184,7 +187,11 @@ _INSERT = text(
 _UPDATE = text(
     f"""
     UPDATE opportunity
-    SET version = version + 1, updated_at = :now, stale_reason = NULL,
+    SET version = version + 1, updated_at = :now,
+        stale_reason = CASE WHEN opportunity.stale_reason = '{StaleReason.DATE_PASSED}'
+                             AND new.outcome = 'open'
+                             AND new.expected_close = opportunity.expected_close
+                            THEN opportunity.stale_reason END,
         customer_id = new.customer_id, project_source = new.project_source,
         project_ref = new.project_ref, rule_violated = new.rule_violated, name = new.name,
         memo = new.memo, value = new.value, currency = new.currency, lines = new.lines,

@@ -9,7 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.pipeline.domain.revenue_targets import Span, TargetPeriod, TargetSubject
+from services.pipeline.domain.periods import Period
+from services.pipeline.domain.revenue_targets import Span, TargetSubject
 
 _COLUMNS = (
     "target_id, version, seller, group_id, period, first_day, amount, currency, created_at, "
@@ -34,7 +35,7 @@ async def list_targets(
     *,
     subject: TargetSubject,
     of_all: bool,
-    period: TargetPeriod | None,
+    period: Period | None,
     span: Span | None,
     after: UUID | None,
     limit: int,

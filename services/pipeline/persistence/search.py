@@ -1,6 +1,6 @@
 """The search for opportunities, and opportunities as lists show them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -67,10 +67,17 @@ async def search_opportunities(
 
 
 async def matching(
-    connection: AsyncConnection, wanted: OpportunityFilter, *, today: date, limit: int
+    connection: AsyncConnection,
+    wanted: OpportunityFilter,
+    *,
+    today: date,
+    limit: int,
+    among: Collection[UUID] | None = None,
 ) -> list[UUID]:
-    """Return the ids of those that match, in order, at most so many."""
+    """Return the ids of those (of some only, if they are named) that match, in order, so many."""
     query = await conditions_of(connection, wanted, today=today)
+    if among is not None:
+        query.add("opportunity_id = ANY(CAST(:among AS uuid[]))", among=list(among))
     result = await connection.execute(
         text(
             f"SELECT opportunity_id FROM opportunity WHERE {query.where} "

@@ -1,6 +1,6 @@
 """Statements that let opportunities follow the stage they are on."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -39,6 +39,26 @@ async def enter_stage(
     )
 
 
+async def count_lacking(
+    connection: AsyncConnection, stage: int, fields: Sequence[str]
+) -> dict[str, int]:
+    """Return how many live ones on a stage lack each of these fields; those that none lacks not."""
+    counts = ", ".join(f"count(*) FILTER (WHERE {_EMPTY[one]}) AS {one}" for one in fields)
+    result = await connection.execute(
+        text(f"SELECT {counts} FROM opportunity WHERE stage = :stage AND deleted_at IS NULL"),
+        {"stage": stage},
+    )
+    return {field: count for field, count in result.one()._mapping.items() if count}
+
+
+# By what a stage may ask for (`REQUIREMENTS`).
+_EMPTY = {
+    "value": "value = 0",
+    "sellers": "sellers = '{}'",
+    "contacts": "contacts = '{}'",
+    "type": "type IS NULL",
+    "source": "origin IS NULL",
+}
 _FROM_STAGE = "outcome = 'open' AND probability_source = 'stage'"
 _FOLLOW = text(
     f"""

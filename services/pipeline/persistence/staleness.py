@@ -17,19 +17,21 @@ async def note_activities(connection: AsyncConnection, last: Mapping[UUID, datet
     await connection.execute(_NOTE, {"ids": list(last), "moments": [last[one] for one in last]})
 
 
-# No new version: nothing that people say about it has changed.
+# No new version: nothing that people say about it has changed. A day that has passed still has.
 _NOTE = text(
-    """
+    f"""
     WITH new AS (
         SELECT opportunity_id, new.at
         FROM opportunity
         JOIN unnest(CAST(:ids AS uuid[]), CAST(:moments AS timestamptz[])) AS new (id, at)
           ON new.id = opportunity.opportunity_id
+        WHERE last_activity_at IS NULL OR last_activity_at < new.at
         ORDER BY opportunity_id FOR NO KEY UPDATE OF opportunity)
-    UPDATE opportunity SET last_activity_at = new.at, stale_reason = NULL
+    UPDATE opportunity
+    SET last_activity_at = new.at,
+        stale_reason = nullif(stale_reason, '{StaleReason.NO_ACTIVITY}')
     FROM new
     WHERE opportunity.opportunity_id = new.opportunity_id
-      AND (last_activity_at IS NULL OR last_activity_at < new.at)
     """
 )
 

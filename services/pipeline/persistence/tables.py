@@ -35,6 +35,15 @@ add_jobs_table(metadata)
 add_list_tables(metadata)
 add_history_table(metadata)
 add_projection_tables(metadata)
+# Who was on an opportunity before? Asked when somebody is erased.
+Index(
+    "ix_history_contacts",
+    text("(before -> 'contacts')"),
+    text("(after -> 'contacts')"),
+    postgresql_using="gin",
+    postgresql_where=text("record = 'opportunity' AND before ? 'contacts'"),
+    _table=metadata.tables["history"],
+)
 
 
 def _uuid(name: str, **options: object) -> Column[object]:

@@ -145,3 +145,19 @@ async def test_a_search_that_cannot_be_is_refused(api: httpx.AsyncClient) -> Non
         assert answer.status_code == 422, (asked, answer.text)
         assert next(iter(asked)) in answer.json()["errors"][0]["field"]
         assert answer.json()["errors"][0]["remedy"]
+
+
+async def test_a_number_is_no_day_anywhere(api: httpx.AsyncClient) -> None:
+    """It would be read as seconds since 1970."""
+    group = (await api.post("/v1/user-groups", json={"title": "Sales"})).json()
+    path = f"/v1/user-groups/{group['group_id']}/members"
+    for answer in (
+        await api.post(path, json={"seller": "anna.k", "since": 86400}),
+        await api.get(path, params={"day": "86400"}),
+        await api.put("/v1/exchange-rates/SEK/86400", json={"rate": "0.09"}),
+        await api.get(
+            "/v1/pipeline-reports/funnel", params={"since": "86400", "until": "2026-12-31"}
+        ),
+    ):
+        assert answer.status_code == 422, answer.text
+        assert "is no day" in answer.text and answer.json()["remedy"]

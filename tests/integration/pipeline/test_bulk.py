@@ -1,13 +1,20 @@
 """Many opportunities move at once: all of them or none, and rehearsed if asked."""
 
+import asyncio
 from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 from sqlalchemy import text
 
 from services.pipeline.domain import bulk
+from services.pipeline.domain.lists import Outcome
+from services.pipeline.domain.opportunity import Rules
+from services.pipeline.handlers.move_opportunity import Move, settle_opportunity
 from shared.chassis.service import Service
+from tests.integration.locks import waits
 from tests.integration.pipeline.selling import PATH, done, recorded, told
 from tests.integration.pipeline.world import World
 
@@ -82,12 +89,45 @@ async def test_many_are_lost_for_one_reason(api: httpx.AsyncClient, world: World
     }
 
 
+async def test_who_no_longer_matches_once_he_is_held_is_left_alone(
+    api: httpx.AsyncClient, world: World, pipeline: Service
+) -> None:
+    """Or a bulk move of open ones would take back what somebody wins at that moment."""
+    ids = [one["opportunity_id"] for one in await three(api, world)]
+    rules = Rules(ZoneInfo("UTC"), "EUR", reason_required=True)
+    async with pipeline.units() as unit:
+        await settle_opportunity(UUID(ids[0]), Outcome.WON, Move(), unit, rules, expected=1)
+        body = {"filter": {"outcome": ["open"]}, "to": {"stage": 2}}
+        moving = asyncio.create_task(api.post(MOVES, json=body))
+        await waits(pipeline)
+    moved = (await moving).json()
+    assert sorted(moved["changed"]) == ids[1:]
+    assert [one["outcome"] for one in await standing(api)] == ["won", "open", "open"]
+
+
+@pytest.mark.requirement("TS-36")
+async def test_a_seller_who_comes_along_is_there_when_the_stage_asks_for_one(
+    api: httpx.AsyncClient, world: World
+) -> None:
+    asking = {"title": "Offer", "parent": 1, "order": 99, "probability": 70}
+    asking["requires_seller"] = True
+    stage = (await api.post("/v1/stages", json=asking)).json()["number"]
+    made = await three(api, world)
+    wanted = {"opportunity_ids": [one["opportunity_id"] for one in made]}
+    refused = await api.post(MOVES, json={**wanted, "to": {"stage": stage}})
+    assert (refused.status_code, refused.json()["count"]) == (409, 3)
+    moved = await api.post(MOVES, json={**wanted, "to": {"stage": stage, "seller": "anna.k"}})
+    assert moved.status_code == 200, moved.text
+    assert {one["stage"]["number"] for one in await standing(api)} == {stage}
+
+
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"to": {"stage": 2}}, "opportunity_ids"),
     ({"filter": {}, "to": {"stage": 2}}, "filter"),
     ({"filter": {"stage": []}, "to": {"stage": 2}}, "filter"),
     ({"filter": {"stage": [1]}, "to": {}}, "to"),
     ({"filter": {"stage": [1]}, "to": {"rejection": 1, "seller": "a"}}, "to.stage"),
+    ({"filter": {"stage": [1]}, "to": {"pipeline": 1, "seller": "a"}}, "to.stage"),
     ({"filter": {"stage": [1]}, "to": {"shift_days": 4000}}, "shift_days"),
     ({"filter": {"stage": [1], "colour": 1}, "to": {"stage": 2}}, "colour"),
     ({"opportunity_ids": [], "to": {"stage": 2}}, "opportunity_ids"),

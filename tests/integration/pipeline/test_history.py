@@ -9,6 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from services.pipeline.persistence.erasure import TAKE_OUT_OF_HISTORY
 from services.pipeline.persistence.tables import metadata
 from shared.chassis.ids import new_id
 from shared.chassis.service import Service
@@ -135,6 +136,27 @@ async def test_an_erased_person_is_taken_off_and_out_of_history(
     body = {"name": "x", "expected_close": "2099-01-01", "customer_id": customer}
     refused = await api.post(PATH, json={**body, "contacts": [str(person)]})
     assert refused.status_code == 422 and "contacts" in refused.text
+
+
+async def test_what_was_of_an_erased_person_is_found_without_reading_all_of_history(
+    pipeline: Service,
+) -> None:
+    async with pipeline.engine.begin() as connection:
+        await connection.execute(
+            text(
+                """
+                INSERT INTO history (record, record_id, at, before, after)
+                SELECT 'opportunity', gen_random_uuid(), now(), '{"value": 1}', '{"value": 2}'
+                FROM generate_series(1, 5000)
+                """
+            )
+        )
+        await connection.execute(text("ANALYZE history"))
+        explained = await connection.execute(
+            text(f"EXPLAIN {TAKE_OUT_OF_HISTORY}"), {"ids": [new_id(), new_id()]}
+        )
+        plan = "\n".join(explained.scalars())
+    assert plan.count("ix_history_contacts") == 2, plan
 
 
 @pytest.mark.parametrize("order", list(permutations(range(4))))

@@ -9,9 +9,12 @@ import pytest
 from sqlalchemy import text
 
 from services.pipeline import bootstrap
+from services.pipeline.handlers.pipeline_lists import PIPELINE_LISTS
 from services.pipeline.settings import Settings
 from shared.chassis.bus.in_process import InProcessBus
 from shared.chassis.service import Service
+from shared.lists.delete import delete_value
+from shared.lists.save import SaveListValue, change_value, create_value
 from tests.integration.locks import waits
 from tests.integration.pipeline.conftest import KEY, client_of
 from tests.integration.pipeline.selling import PATH, changed, did, done, recorded, told
@@ -203,3 +206,64 @@ async def test_a_stage_that_changes_meanwhile_is_waited_for(
             )
         )
     assert (await moving).json()["probability"] == 42
+
+
+@pytest.mark.requirement("TS-A2")
+async def test_the_reason_that_a_stage_brings_is_kept_like_one_that_is_said(
+    api: httpx.AsyncClient, world: World, pipeline: Service
+) -> None:
+    """Whoever loses while it is merged into another has that one: no reason goes from under him."""
+    made = await recorded(api, customer_id=str(await world.customer()))
+    async with pipeline.units() as unit:
+        await delete_value(PIPELINE_LISTS, "rejection_reason", 2, unit, expected=1, move_to=1)
+        losing = asyncio.create_task(did(api, made, "loss"))
+        await waits(pipeline)
+    lost = await losing
+    assert lost.status_code == 200, lost.text
+    assert lost.json()["rejection"] == 1
+
+
+async def test_the_default_pipeline_is_found_while_another_becomes_it(
+    api: httpx.AsyncClient, world: World, pipeline: Service
+) -> None:
+    customer = str(await world.customer())
+    async with pipeline.engine.begin() as connection:
+        await connection.execute(text("SELECT FROM list_value ORDER BY key LIMIT 1 FOR UPDATE"))
+        recording = asyncio.create_task(recorded(api, customer_id=customer, stage=None))
+        await waits(pipeline)
+        async with pipeline.units() as unit:
+            said = SaveListValue("Renewals", facts={"default": True})
+            renewals = await create_value(PIPELINE_LISTS, "pipeline", said, unit)
+            asked = SaveListValue("Asked", parent=renewals, facts={"probability": 50})
+            await create_value(PIPELINE_LISTS, "stage", asked, unit)
+            other = SaveListValue("Sales no more", facts={"default": False})
+            await change_value(PIPELINE_LISTS, "pipeline", 1, other, unit, expected=2)
+    assert (await recording)["pipeline"] == renewals
+
+
+@pytest.mark.parametrize("what", ["deletion", "restoration"])
+async def test_who_goes_or_comes_back_waits_for_the_process_before_he_is_held(
+    api: httpx.AsyncClient, world: World, pipeline: Service, what: str
+) -> None:
+    """Whoever changes a stage holds it and then those on it; the other way round, both wait."""
+    made = await recorded(api, customer_id=str(await world.customer()))
+    path = f"{PATH}/{made['opportunity_id']}"
+    if what == "restoration":
+        await api.delete(path, headers={"If-Match": '"1"'})
+    async with pipeline.engine.begin() as connection:
+        await connection.execute(
+            text("SELECT FROM list_value WHERE list = 'stage' AND number = 1 FOR UPDATE")
+        )
+        ask = (
+            api.delete(path, headers={"If-Match": '"1"'})
+            if what == "deletion"
+            else api.post(f"{path}/restore", headers={"If-Match": '"2"'})
+        )
+        going = asyncio.create_task(ask)
+        await asyncio.wait(
+            {going, waiting := asyncio.create_task(waits(pipeline))},
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        assert waiting.done(), "it did not wait"
+        await connection.execute(text("SELECT FROM opportunity FOR NO KEY UPDATE NOWAIT"))
+    assert (await going).status_code == 200

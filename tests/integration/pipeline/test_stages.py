@@ -207,6 +207,29 @@ async def test_a_stage_with_opportunities_goes_only_if_they_go_elsewhere(
 
 
 @pytest.mark.requirement("TS-36")
+async def test_nobody_comes_to_a_stage_that_asks_for_more_because_his_own_goes(
+    pipeline: Service, api: httpx.AsyncClient
+) -> None:
+    offer = await stage(api, requires_value=True, requires_seller=True)
+    lacking = await standing(pipeline, FIRST)
+    await standing(pipeline, FIRST, deleted=True)
+    path = f"/v1/stages/{FIRST}"
+
+    refused = await send(api, "DELETE", path, move_to=offer)
+
+    assert problem(refused) == (422, "invalid_field", "move_to")
+    assert refused.json()["detail"].endswith("lack: sellers (1)"), (
+        "the deleted one is asked nothing"
+    )
+    assert (await as_it_stands(pipeline, lacking)).number == FIRST
+    async with pipeline.engine.begin() as connection:
+        await connection.execute(
+            text("UPDATE opportunity SET sellers = '{a}', weights = '{100}' WHERE true")
+        )
+    assert (await send(api, "DELETE", path, move_to=offer)).status_code == 200
+
+
+@pytest.mark.requirement("TS-36")
 async def test_a_stage_that_only_deleted_opportunities_hold_is_archived(
     pipeline: Service, api: httpx.AsyncClient
 ) -> None:
@@ -248,6 +271,19 @@ async def test_a_stage_to_which_alone_another_may_move_stays(api: httpx.AsyncCli
     assert problem(into) == (422, "invalid_field", "move_to")
     assert (await send(api, "DELETE", f"/v1/stages/{offer}", move_to=SECOND)).status_code == 200
     assert (await shown(api, f"/v1/stages/{FIRST}"))["members"] == [SECOND]
+
+
+@pytest.mark.requirement("TS-36")
+async def test_a_stage_that_names_itself_beside_another_does_not_lose_that_one(
+    api: httpx.AsyncClient,
+) -> None:
+    offer = await stage(api)
+    path = f"/v1/stages/{FIRST}"
+    assert (await changed(api, path, members=[offer, FIRST])).status_code == 200
+    alone = await send(api, "DELETE", f"/v1/stages/{offer}")
+    into = await send(api, "DELETE", f"/v1/stages/{offer}", move_to=FIRST)
+    assert problem(alone)[:2] == (409, "list_value_in_use")
+    assert problem(into) == (422, "invalid_field", "move_to")
 
 
 @pytest.mark.requirement("TS-29")

@@ -37,6 +37,22 @@ async def words(service: Service, made: dict[str, Any]) -> list[tuple[str, str]]
     ]
 
 
+def done_about(made: dict[str, Any], at: datetime) -> ActivitySaved:
+    """Return that a call about an opportunity was made."""
+    return ActivitySaved(
+        activity_id=UUID(made["customer_id"]),
+        version=1,
+        customer_id=UUID(made["customer_id"]),
+        opportunity_id=UUID(made["opportunity_id"]),
+        category=1,
+        kind=1,
+        type=1,
+        state="done",
+        starts_at=at,
+        subject="Call",
+    )
+
+
 async def shown(api: httpx.AsyncClient, made: dict[str, Any]) -> dict[str, Any]:
     body: dict[str, Any] = (await api.get(f"{PATH}/{made['opportunity_id']}")).json()
     return body
@@ -69,6 +85,39 @@ async def test_a_day_that_has_passed_is_told_once(
     assert len(await words(pipeline, due)) == 2
 
 
+async def test_a_day_that_has_passed_is_told_once_whatever_happens_until_it_is_another(
+    api: httpx.AsyncClient, world: World, pipeline: Service
+) -> None:
+    """Whoever works on what is late needs no word of it each time."""
+    customer = str(await world.customer())
+    made = await recorded(api, customer_id=customer, expected_close="2020-01-01")
+    assert await found(pipeline) == 1
+    await world.hear(done_about(made, datetime.now(UTC)))
+    renamed = (await changed(api, made, name="Hoist")).json()
+    moved = await done(api, renamed, "stage", stage=2)
+    assert (moved["stale_reason"], moved["last_activity_at"] is None) == ("date_passed", False)
+    assert await found(pipeline) == 0
+    again = (await changed(api, moved, expected_close="2020-01-02", stage=2)).json()
+    assert again["stale_reason"] is None
+    assert await found(pipeline) == 1
+    won = await done(api, await shown(api, again), "win")
+    assert won["stale_reason"] is None
+    assert [day for _, day in await words(pipeline, made)] == ["2020-01-01", "2020-01-02"]
+
+
+async def test_an_activity_that_changes_nothing_holds_up_nobody(
+    api: httpx.AsyncClient, world: World, pipeline: Service
+) -> None:
+    """Activities are told anew by the thousand; nobody waits, and they wait for nobody."""
+    made = await recorded(api, customer_id=str(await world.customer()))
+    told_before = done_about(made, datetime.now(UTC))
+    await world.hear(told_before)
+    async with pipeline.engine.begin() as connection:
+        await connection.execute(text("SELECT FROM opportunity FOR NO KEY UPDATE"))
+        async with asyncio.timeout(20):
+            await world.hear(told_before)
+
+
 async def test_what_is_quiet_for_long_is_told_until_something_happens(
     api: httpx.AsyncClient, world: World, pipeline: Service
 ) -> None:
@@ -83,20 +132,7 @@ async def test_what_is_quiet_for_long_is_told_until_something_happens(
     assert moved["stale_reason"] is None
     assert await found(pipeline, later=QUIET + timedelta(hours=1)) == 1
     call = datetime.now(UTC) + timedelta(days=10)
-    await world.hear(
-        ActivitySaved(
-            activity_id=UUID(made["customer_id"]),
-            version=1,
-            customer_id=UUID(made["customer_id"]),
-            opportunity_id=UUID(made["opportunity_id"]),
-            category=1,
-            kind=1,
-            type=1,
-            state="done",
-            starts_at=call,
-            subject="Call",
-        )
-    )
+    await world.hear(done_about(made, call))
     after = await shown(api, made)
     assert (after["stale_reason"], after["version"]) == (None, 2)
     assert datetime.fromisoformat(after["last_activity_at"]) == call

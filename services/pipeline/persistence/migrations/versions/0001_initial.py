@@ -113,6 +113,7 @@ def upgrade() -> None:
     sa.Column('operation_id', sa.UUID(), nullable=True),
     sa.PrimaryKeyConstraint('history_id', name=op.f('pk_history'))
     )
+    op.create_index('ix_history_contacts', 'history', [sa.literal_column("(before -> 'contacts')"), sa.literal_column("(after -> 'contacts')")], unique=False, postgresql_using='gin', postgresql_where=sa.text("record = 'opportunity' AND before ? 'contacts'"))
     op.create_index('ix_history_operation', 'history', ['operation_id', 'history_id'], unique=False, postgresql_where=sa.text('operation_id IS NOT NULL'))
     op.create_index('ix_history_record', 'history', ['record', 'record_id', 'history_id'], unique=False)
     op.create_index('ix_history_removed_value', 'history', [sa.literal_column("CAST(before ->> 'key' AS integer)")], unique=False, postgresql_where=sa.text("record = 'list_value' AND after = '{}'"))
