@@ -1,7 +1,7 @@
 """The statements of the bridge: what counted at two moments, side by side."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -37,19 +37,13 @@ class Span:
 
 async def currencies_of(connection: AsyncConnection, span: Span) -> list[str]:
     """Return the currencies of what counts at either end."""
-    result = await connection.execute(
-        text(
-            f"SELECT DISTINCT currency FROM opportunity_state "
-            f"WHERE ({held_at(':since')} OR {held_at(':until')}) AND {COUNTED} "
-            f"AND {DAY} BETWEEN :first AND :last ORDER BY currency"
-        ),
-        {
-            "since": span.since,
-            "until": span.until,
-            "first": span.months.first,
-            "last": span.months.last,
-        },
+    span = replace(span, currency=None, rates=None)
+    ends = " UNION ".join(
+        f"SELECT currency FROM {_end(moment, span)} AS one WHERE counts"
+        for moment in ("since", "until")
     )
+    statement = f"WITH {span.who.members} ended AS ({ends}) SELECT currency FROM ended"
+    result = await connection.execute(text(statement), _values(span))
     return list(result.scalars())
 
 

@@ -177,6 +177,14 @@ async def test_rates_are_no_cause(rows: Rows, api: httpx.AsyncClient) -> None:
     assert await steps(api, currency="SEK", measure="best") == {"grown": (1, 13)}
 
 
+async def test_only_what_counts_needs_a_rate(rows: Rows, api: httpx.AsyncClient) -> None:
+    await rows.add(BEGIN, "first-visit", expected_close=INSIDE)
+    await rows.add(BEGIN, "first-visit", currency="SEK", expected_close=INSIDE, sellers=["ville.s"])
+    (bridge,) = await bridged(api, currency="EUR", seller="anna.k")
+    assert bridge["end"] == 3500
+    assert not await bridged(api, currency="EUR", measure="won")
+
+
 async def test_half_a_cent_is_rounded_up_where_a_rate_has_no_end(
     rows: Rows, api: httpx.AsyncClient
 ) -> None:
