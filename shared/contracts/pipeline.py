@@ -90,10 +90,7 @@ class OpportunityStageChanged(Contract):
 
 
 class OpportunityWentStale(Contract):
-    """An open opportunity needs a look.
-
-    That its day has passed is told once of that day; that it is quiet, until something happens.
-    """
+    """An open opportunity needs a look: its day has passed, or it is quiet. Each is told once."""
 
     opportunity_id: UUID
     version: Version

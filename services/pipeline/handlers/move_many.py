@@ -127,7 +127,7 @@ def _changed(
             )
         day = present.expected_close + timedelta(days=change.shift_days)
         row["expected_close"] = checked_close("shift_days", day)
-    check_asked(process.stages[row["stage"]], row, present)
+    check_asked(process.present(row["stage"]), row, present)
     return row
 
 

@@ -121,7 +121,7 @@ async def kept_process(uow: UnitOfWork) -> Process:
 
 
 def _settled_at(process: Process, present: Row[Any], outcome: Outcome, number: int | None) -> Stage:
-    before = process.stages[present.stage]
+    before = process.present(present.stage)
     if number is None:
         return first_of(process.of(present.pipeline), {outcome}, before, outcome)
     stage = process.stage(number, present.pipeline, None)

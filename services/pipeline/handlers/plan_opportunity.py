@@ -253,7 +253,7 @@ def chosen_stage(
     What is left out stays; in another pipeline it is the first stage.
     """
     key = process.pipeline(pipeline, present.pipeline)
-    before = process.stages[present.stage]
+    before = process.present(present.stage)
     if stage is not None:
         after = process.stage(stage, key, present.stage)
     elif key == present.pipeline:

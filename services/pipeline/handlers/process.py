@@ -9,7 +9,7 @@ from sqlalchemy.engine import Row
 from services.pipeline.domain.lists import LISTS, PIPELINE, REQUIREMENTS, STAGE, Outcome
 from services.pipeline.domain.opportunity import ProbabilitySource
 from services.pipeline.domain.stages import Stage, Standing
-from shared.chassis.errors import InvalidField
+from shared.chassis.errors import InvalidField, StaleVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,12 @@ class Process:
                 f"Choose one of {numbers}, or send `pipeline` as well.",
             )
         return stage
+
+    def present(self, key: int) -> Stage:
+        """Return the stage on which an opportunity is; refuse one that is newer than this."""
+        if key not in self.stages:
+            raise StaleVersion("It has just come to a new stage.", remedy="Ask once more.")
+        return self.stages[key]
 
     def first(self, pipeline: int) -> Stage:
         """Return the first stage of a pipeline that is open; refuse a pipeline that has none."""

@@ -12,7 +12,12 @@ from sqlalchemy import text
 from services.pipeline.domain import bulk
 from services.pipeline.domain.lists import Outcome
 from services.pipeline.domain.opportunity import Rules
-from services.pipeline.handlers.move_opportunity import Move, settle_opportunity
+from services.pipeline.handlers.move_opportunity import (
+    Move,
+    move_opportunity,
+    settle_opportunity,
+)
+from services.pipeline.persistence.opportunities import fetch_opportunities
 from shared.chassis.service import Service
 from tests.integration.locks import waits
 from tests.integration.pipeline.selling import PATH, done, recorded, told
@@ -103,6 +108,24 @@ async def test_who_no_longer_matches_once_he_is_held_is_left_alone(
     moved = (await moving).json()
     assert sorted(moved["changed"]) == ids[1:]
     assert [one["outcome"] for one in await standing(api)] == ["won", "open", "open"]
+
+
+async def test_who_has_just_come_to_a_new_stage_is_refused_until_that_is_known(
+    api: httpx.AsyncClient, world: World, pipeline: Service
+) -> None:
+    ids = [one["opportunity_id"] for one in await three(api, world)]
+    rules = Rules(ZoneInfo("UTC"), "EUR", reason_required=True)
+    body = {"opportunity_ids": ids, "to": {"seller": "anna.k"}}
+    async with pipeline.units() as unit:
+        await fetch_opportunities(unit.connection, [UUID(ids[0])], lock=True)
+        moving = asyncio.create_task(api.post(MOVES, json=body))
+        await waits(pipeline)
+        new = {"title": "New", "parent": 1, "order": 99, "probability": 5}
+        stage = (await api.post("/v1/stages", json=new)).json()["number"]
+        await move_opportunity(UUID(ids[0]), Move(stage), unit, rules, expected=1)
+    refused = await moving
+    assert (refused.status_code, refused.json()["blockers"]) == (409, ids[:1])
+    assert (await api.post(MOVES, json=body)).status_code == 200
 
 
 @pytest.mark.requirement("TS-36")
