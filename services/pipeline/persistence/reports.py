@@ -169,7 +169,7 @@ async def put_off(
     `times`, `opportunities`, `days` in all, `longest`; by seller (null: nobody's; who shares one
     has it too), or by the stage that it was in.
     """
-    held = "coalesce(moved.closed_on, CAST(:today AS date))"
+    held = "coalesce(moved.closed_by_now, CAST(:today AS date))"
     if by_seller:
         shown, named, grouped = "nullif(part.seller, '') AS seller", "", "1"
         ordered = "days DESC, 1"
@@ -184,7 +184,8 @@ async def put_off(
         f"""
         moved AS (
             SELECT state.* FROM (
-                SELECT state.*, lag(state.expected_close) OVER one AS promised,
+                SELECT state.*, opportunity.closed_on AS closed_by_now,
+                       lag(state.expected_close) OVER one AS promised,
                        lag(state.outcome) OVER one AS outcome_before
                 FROM opportunity_state AS state
                 JOIN opportunity USING (opportunity_id)

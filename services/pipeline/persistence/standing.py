@@ -38,11 +38,20 @@ class Who:
 
     @property
     def members(self) -> str:
-        """Return what goes behind WITH, before other subqueries: `member` of the group, if any."""
+        """Return what goes behind WITH, before other subqueries: `member` of the group, if any.
+
+        One row: by seller, the days on which he is there. What reads it asks once for each part,
+        and a table without an index would be read as often.
+        """
         if self.group is None:
             return ""
-        found = f"SELECT seller, since, until FROM {subtree_members(_GROUP)} AS found"
-        return f"member AS MATERIALIZED ({found}),"
+        return f"""
+            member AS MATERIALIZED (
+                SELECT jsonb_object_agg(seller, days) AS present
+                FROM (SELECT seller, range_agg(daterange(since, until, '[]')) AS days
+                      FROM {subtree_members(_GROUP)} AS found GROUP BY seller) AS stay
+            ),
+        """
 
 
 def held_at(moment: str) -> str:
@@ -65,8 +74,8 @@ def cuts(row: str, who: Who, *, day: str, by_seller: bool = False) -> str:
         conditions.append("part.seller = :seller")
     if who.group is not None:
         conditions.append(
-            "EXISTS (SELECT FROM member WHERE member.seller = part.seller "
-            f"AND {day} BETWEEN member.since AND coalesce(member.until, 'infinity'))"
+            "CAST((SELECT present FROM member) ->> part.seller AS datemultirange) "
+            f"@> CAST({day} AS date)"
         )
     return f"""(
         SELECT part.seller, part.weight, part.reached

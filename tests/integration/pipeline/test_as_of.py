@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.pipeline.domain.money import shares, weighted
+from services.pipeline.persistence.standing import Who, cuts
 from shared.chassis.ids import new_id
 from shared.chassis.service import Service
 from tests.integration.pipeline.rows_asof import BEGIN, RandomHistory, Rows
@@ -173,6 +174,30 @@ async def test_in_a_group_is_who_was_on_that_day_with_those_below(
     assert not found["lines"] and not found["totals"]
     found = await believed(api, BEGIN, group_id=str(above))
     assert [line["best"] for line in found["lines"]] == [100]
+
+
+async def test_the_members_of_a_group_are_read_once_and_not_once_for_each_part(
+    rows: Rows, api: httpx.AsyncClient
+) -> None:
+    members = [(f"seller.{n}", BEGIN.date(), None) for n in range(30)]
+    who = Who(group=await group(rows, *members))
+    for _ in range(5):
+        await rows.add(BEGIN, sellers=["seller.29", "seller.28"], weights=[60, 40])
+    parts = cuts("state", who, day="state.expected_close")
+    statement = f"""
+        WITH {who.members} part AS (
+            SELECT sum(weight) AS weight FROM opportunity_state AS state
+            CROSS JOIN LATERAL (SELECT sum(weight) AS weight FROM {parts} AS part) AS theirs)
+        SELECT weight FROM part
+    """  # noqa: S608
+    assert (await rows.asked(statement, **who.values))[0].weight == 500
+    (plan,) = await rows.asked(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", **who.values)
+
+    def loops(node: dict[str, Any]) -> int:
+        here = node["Actual Loops"] if node.get("CTE Name") == "member" else 0
+        return int(here) + sum(loops(one) for one in node.get("Plans", []))
+
+    assert loops(plan[0][0]["Plan"]) == 1
 
 
 async def test_it_comes_as_a_table(rows: Rows, api: httpx.AsyncClient) -> None:

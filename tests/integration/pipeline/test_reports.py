@@ -236,6 +236,29 @@ async def test_a_group_means_those_who_were_in_it_or_below(
     assert await report(api, "ageing", group_id=str(above)) == []
 
 
+async def test_what_was_put_off_and_won_is_of_the_group_of_the_day_on_which_it_was_won(
+    rows: Rows, api: httpx.AsyncClient
+) -> None:
+    south, day = uuid4(), BEGIN.date()
+    await rows.run(
+        "INSERT INTO user_group (group_id, version, title, kind, created_at, updated_at) "
+        "VALUES (:id, 1, 'South', 'sales', now(), now())",
+        id=south,
+    )
+    await rows.run(
+        "INSERT INTO user_group_member VALUES (:id, 'anna.k', :since, :until)",
+        id=south,
+        since=day,
+        until=day + 9 * DAY,
+    )
+    won, still_open = [await rows.add(BEGIN) for _ in range(2)]
+    await rows.change(BEGIN + DAY, won, still_open, expected_close=date(2026, 6, 1))
+    await rows.change(BEGIN + 2 * DAY, won, stage="follow-up-call", closed_on=day + 2 * DAY)
+    for by in ("seller", "stage"):
+        (line,) = await report(api, "slippage", by=by, group_id=str(south))
+        assert (line["times"], line["opportunities"]) == (1, 1)
+
+
 @pytest.mark.parametrize("name", REPORTS)
 async def test_each_report_comes_as_a_table(rows: Rows, api: httpx.AsyncClient, name: str) -> None:
     one = await rows.add(BEGIN, expected_close=date(2026, 1, 10))
