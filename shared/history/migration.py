@@ -12,21 +12,27 @@ class Operations(Protocol):
 
 
 def keep_history_of(
-    op: Operations, records: Mapping[str, str], *, but: tuple[str, ...] = ("version", "updated_at")
+    op: Operations,
+    records: Mapping[str, str],
+    *,
+    but: tuple[str, ...] = ("version", "updated_at"),
+    but_of: Mapping[str, tuple[str, ...]] | None = None,
 ) -> None:
     """
     Let every change of these tables be kept in `history`; `records` names their ids by table.
 
     A table has `updated_at`: the moment of a change is that of the change itself. The columns named
-    in `but`, of whichever table, are not kept: those that follow from others, or count changes.
+    in `but`, of whichever table, are not kept: those that follow from others, or count changes; nor
+    those in `but_of` of one table.
     """
     left_out = ", ".join(f"'{column}'" for column in but)
     op.execute(_KEEP_HISTORY.replace("LEFT_OUT", left_out))
     for table, record_id in records.items():
+        arguments = ", ".join(f"'{one}'" for one in (record_id, *(but_of or {}).get(table, ())))
         op.execute(
             f'CREATE TRIGGER keep_history AFTER UPDATE ON "{table}" '
             "REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows "
-            f"FOR EACH STATEMENT EXECUTE FUNCTION keep_history('{record_id}')"
+            f"FOR EACH STATEMENT EXECUTE FUNCTION keep_history({arguments})"
         )
 
 
@@ -52,7 +58,7 @@ _KEEP_HISTORY = """
                    jsonb_object_agg(field.key, new_fields -> field.key) AS after
             FROM jsonb_each(old_fields) AS field
             WHERE field.value IS DISTINCT FROM new_fields -> field.key
-              AND field.key NOT IN (LEFT_OUT)
+              AND field.key NOT IN (LEFT_OUT) AND field.key <> ALL (TG_ARGV[1:])
         ) AS difference
         WHERE difference.before IS NOT NULL
         ORDER BY changed.id;

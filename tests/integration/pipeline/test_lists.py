@@ -73,3 +73,16 @@ async def test_reasons_types_and_sources_are_maintained_lists(api: httpx.AsyncCl
         values = (await api.get(f"/v1/{path}", params={"language": "fi"})).json()
         assert len(values) == before + 1
         assert "Muu" in [one["label"] for one in values]
+
+
+async def test_a_new_order_is_remembered(api: httpx.AsyncClient) -> None:
+    reason = (await api.get("/v1/rejection-reasons/1")).json()
+
+    await api.put(
+        "/v1/rejection-reasons/1",
+        json={"title": reason["title"], "titles": reason["titles"], "order": reason["order"] + 5},
+        headers={"If-Match": f'"{reason["version"]}"'},
+    )
+
+    newest = (await api.get("/v1/rejection-reasons/1/history")).json()["items"][0]
+    assert [one["field"] for one in newest["changes"]] == ["order"]

@@ -16,7 +16,7 @@ depends_on = None
 
 HISTORY_OF = {"opportunity": "opportunity_id", "user_group": "group_id", "list_value": "value_id"}
 # What follows from the stage, from activities and from the board is no change that somebody made.
-NOT_KEPT = ("version", "updated_at", "entered_at", "position", "last_activity_at", "stale_reason")
+NOT_KEPT = {"opportunity": ("entered_at", "position", "last_activity_at", "stale_reason")}
 
 
 def upgrade() -> None:
@@ -416,5 +416,5 @@ def upgrade() -> None:
 
     follow_merges(op)
     keep_rollups(op)
-    keep_history_of(op, HISTORY_OF, but=NOT_KEPT)
+    keep_history_of(op, HISTORY_OF, but_of=NOT_KEPT)
     keep_states(op)
