@@ -130,6 +130,7 @@ async def _merge(
     for holder, ids in moved.items():
         for some in chunks(ids, CHUNK):
             await lists.tell_moved(holder, some, heir, settings, uow)
+            await uow.flush()
     await _remove(lists, row, heir, uow)
     return Deletion(
         archived=False, moved={holder.plural: len(ids) for holder, ids in moved.items()}
