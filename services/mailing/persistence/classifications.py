@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.mailing.domain.lists import CUSTOMER_STATUS, ENDED
 from services.mailing.persistence.projection import SEPARATOR
-from services.mailing.persistence.tables import NOT_TOLD
+from services.mailing.persistence.projection_tables import NOT_TOLD
 
 
 @dataclass(frozen=True, slots=True)
