@@ -1,27 +1,22 @@
-"""The segment language: a tree of rules about contacts, bounded in depth and size."""
+"""The segment language: a tree of conditions about contacts, bounded in depth and size."""
 
 from collections.abc import Iterator
-from datetime import date
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, model_validator
+from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 
-from shared.contracts.held import token
+from services.mailing.domain.conditions import (
+    Condition,
+    ContactHas,
+    CustomerHas,
+    HasAttribute,
+    Holder,
+    InSegment,
+    holder_of,
+)
 
 MAX_DEPTH = 8
 MAX_NODES = 200
-MAX_NUMBERS = 200
-
-
-def _day_text(value: Any) -> Any:
-    # Without this a number would be taken for seconds since 1970.
-    if value is not None and not isinstance(value, str | date):
-        raise ValueError("send a day as 2026-01-31")
-    return value
-
-
-Day = Annotated[date, BeforeValidator(_day_text)]
-Number = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 class _Node(BaseModel):
@@ -49,79 +44,14 @@ class Not(_Node):
     rule: "Node"
 
 
-class _Days(_Node):
-    from_day: Day | None = None
-    before_day: Day | None = None
+class SameCustomer(_Node):
+    """Holds when one and the same customer of the contact fulfils the rule."""
 
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.from_day and self.before_day and self.from_day >= self.before_day:
-            raise ValueError("from_day must be earlier than before_day")
-        return self
+    op: Literal["same_customer"]
+    rule: "Node"
 
 
-class RelationshipStartBetween(_Days):
-    """Holds when a customer of the contact began on `from_day` or later, before `before_day`."""
-
-    op: Literal["relationship_start_between"]
-
-    @model_validator(mode="after")
-    def _bounded(self) -> Self:
-        if self.from_day is None and self.before_day is None:
-            raise ValueError("give from_day, before_day or both")
-        return self
-
-
-class CustomerEnded(_Days):
-    """Holds when a customer of the contact is in an ended status; with days, ended on them."""
-
-    op: Literal["customer_ended"]
-
-
-class _Holds(_Node):
-    list: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,99}$")]
-    numbers: Annotated[tuple[Number, ...], Field(min_length=1, max_length=MAX_NUMBERS)]
-
-    @property
-    def tokens(self) -> tuple[str, ...]:
-        """Return the values that the node names."""
-        return tuple(token(self.list, number) for number in self.numbers)
-
-
-class CustomerHas(_Holds):
-    """
-    Holds when a customer of the contact holds one of these values of a list, or one below or in it.
-
-    A status group means the statuses that it bundles when it is asked (VF-23).
-    """
-
-    op: Literal["customer_has"]
-
-
-class ContactHas(_Holds):
-    """Holds when the contact itself holds one of these values of a list, or one below or in it."""
-
-    op: Literal["contact_has"]
-
-
-class HasAttribute(_Node):
-    """Holds when the contact's attribute of this number is ticked."""
-
-    op: Literal["has_attribute"]
-    number: Number
-
-
-Node = Annotated[
-    All
-    | Any_
-    | Not
-    | RelationshipStartBetween
-    | HasAttribute
-    | CustomerHas
-    | CustomerEnded
-    | ContactHas,
-    Field(discriminator="op"),
-]
+Node = Annotated[All | Any_ | Not | SameCustomer | Condition, Field(discriminator="op")]
 
 
 class Rule(RootModel[Node]):
@@ -133,6 +63,7 @@ class Rule(RootModel[Node]):
         for place in walk(self.root):
             nodes += 1
             deepest = max(deepest, place.depth)
+            _refuse_misplaced(place)
         if deepest > MAX_DEPTH:
             raise ValueError(f"the tree has {deepest} levels; at most {MAX_DEPTH} are taken")
         if nodes > MAX_NODES:
@@ -141,21 +72,28 @@ class Rule(RootModel[Node]):
 
     @property
     def asks_customers(self) -> bool:
-        """Tell whether it depends on how customers are classified."""
-        return any(isinstance(place.node, CustomerHas | CustomerEnded) for place in walk(self.root))
+        """Tell whether it depends on what customers are told to be."""
+        return any(holder_of(node) is Holder.CUSTOMER for node, _ in conditions(self))
 
     @property
     def asks_contacts(self) -> bool:
-        """Tell whether it depends on how contacts are classified."""
-        return any(isinstance(place.node, ContactHas) for place in walk(self.root))
+        """Tell whether it depends on more of contacts than their ticked attributes."""
+        return any(
+            holder_of(node) is Holder.CONTACT and not isinstance(node, HasAttribute | InSegment)
+            for node, _ in conditions(self)
+        )
 
 
 class Place(NamedTuple):
-    """A node, its depth in the tree (the root has 1), and its path in a request."""
+    """A node, its depth in the tree (the root has 1), its path in a request, and its surroundings.
+
+    `at_customer` says that it stands inside a `same_customer`.
+    """
 
     node: Node
     depth: int
     path: str
+    at_customer: bool = False
 
 
 def walk(root: Node) -> Iterator[Place]:
@@ -164,18 +102,46 @@ def walk(root: Node) -> Iterator[Place]:
     while stack:
         place = stack.pop()
         yield place
-        node, depth, path = place
+        node, depth, path, at_customer = place
         if isinstance(node, All | Any_):
             stack.extend(
-                Place(child, depth + 1, f"{path}.rules.{index}")
+                Place(child, depth + 1, f"{path}.rules.{index}", at_customer)
                 for index, child in reversed(list(enumerate(node.rules)))
             )
-        elif isinstance(node, Not):
-            stack.append(Place(node.rule, depth + 1, f"{path}.rule"))
+        elif isinstance(node, Not | SameCustomer):
+            inside = at_customer or isinstance(node, SameCustomer)
+            stack.append(Place(node.rule, depth + 1, f"{path}.rule", inside))
+
+
+def conditions(rule: Rule) -> Iterator[tuple[Condition, str]]:
+    """Visit the conditions with their paths, in the order of the rule."""
+    for place in walk(rule.root):
+        if not isinstance(place.node, All | Any_ | Not | SameCustomer):
+            yield place.node, place.path
 
 
 def named_values(rule: Rule) -> Iterator[tuple[CustomerHas | ContactHas, str]]:
     """Visit the nodes that name values of lists, with their paths, in the order of the rule."""
-    for place in walk(rule.root):
-        if isinstance(place.node, CustomerHas | ContactHas):
-            yield place.node, place.path
+    for node, path in conditions(rule):
+        if isinstance(node, CustomerHas | ContactHas):
+            yield node, path
+
+
+def named_segments(rule: Rule) -> Iterator[tuple[InSegment, str]]:
+    """Visit the nodes that name other segments, with their paths, in the order of the rule."""
+    for node, path in conditions(rule):
+        if isinstance(node, InSegment):
+            yield node, path
+
+
+def _refuse_misplaced(place: Place) -> None:
+    if not place.at_customer:
+        return
+    if isinstance(place.node, SameCustomer):
+        raise ValueError(f"{place.path}: same_customer stands inside another; take one of them out")
+    if isinstance(place.node, All | Any_ | Not):
+        return
+    if holder_of(place.node) is Holder.CONTACT:
+        raise ValueError(
+            f"{place.path}: {place.node.op} is about the contact; put it beside same_customer"
+        )

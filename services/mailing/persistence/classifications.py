@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.mailing.domain.lists import CUSTOMER_STATUS, ENDED
 from services.mailing.persistence.projection import SEPARATOR
 from services.mailing.persistence.projection_tables import NOT_TOLD
 
@@ -53,16 +52,19 @@ async def covered(connection: AsyncConnection, asked: Collection[str]) -> dict[s
     """
     Return what each of these values covers now: itself, all below and in it, all it bundles.
 
-    Under `ended` are the statuses that mean that the relationship has ended. A value that was
-    removed covers nothing but itself.
+    A flag of a list (`flagged`) covers the values that have it. A value that was removed covers
+    nothing but itself.
     """
-    result = await connection.execute(
-        _COVERED, {"asked": list(asked), "status": CUSTOMER_STATUS, "ended": ENDED}
-    )
+    result = await connection.execute(_COVERED, {"asked": list(asked)})
     found: dict[str, list[str]] = {}
     for row in result:
         found.setdefault(row.asked, []).append(row.token)
     return found
+
+
+def flagged(list_name: str, flag: str) -> str:
+    """Return how all values of a list that have a flag are asked for."""
+    return f"{list_name}?{flag}"
 
 
 async def known_values(connection: AsyncConnection, tokens: Collection[str]) -> dict[str, bool]:
@@ -118,8 +120,11 @@ _COVERED = text(
     SELECT asked.token, unnest(bundle.bundled)
     FROM asked JOIN classification AS bundle ON bundle.token = asked.token AND NOT bundle.removed
     UNION
-    SELECT CAST(:ended AS text), token FROM classification
-    WHERE list_name = :status AND NOT removed AND flags @> jsonb_build_object(:ended, true)
+    SELECT asked.token, value.token
+    FROM asked JOIN classification AS value
+        ON value.list_name = split_part(asked.token, '?', 1) AND NOT value.removed
+       AND value.flags @> jsonb_build_object(split_part(asked.token, '?', 2), true)
+    WHERE asked.token LIKE '%?%'
     """
 )
 _KNOWN = text(

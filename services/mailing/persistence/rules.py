@@ -1,113 +1,132 @@
-"""Rules as SQL over live contacts: the one evaluator, from scratch, over indexes."""
+"""Rules as SQL over live contacts: the one evaluator, over all of them or over some."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.mailing.domain.lists import ENDED
+from services.mailing.domain.conditions import CustomerEnded, CustomerFlagged, Holder, holder_of
+from services.mailing.domain.lists import CUSTOMER_STATUS, ENDED
 from services.mailing.domain.rules import (
     All,
     Any_,
-    ContactHas,
-    CustomerEnded,
-    CustomerHas,
-    HasAttribute,
     Node,
     Not,
     Rule,
+    SameCustomer,
+    conditions,
     named_values,
 )
-from services.mailing.persistence.classifications import covered
+from services.mailing.persistence.classifications import covered, flagged
+from services.mailing.persistence.conditions import Asked, Conditions
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A boolean over the alias `contact`, never null, and its bind parameters."""
+    """A boolean over the alias `contact`, never null, and its bind parameters.
+
+    `changes_on` is the next day on which passing time alone may change it, as SQL that may be null;
+    None where time never does.
+    """
 
     sql: str
     parameters: Mapping[str, Any]
+    changes_on: str | None = None
 
     def within(self, statement: str) -> str:
         """Return a statement with this condition in the place of `{rule}`."""
         return statement.replace("{rule}", self.sql)
 
 
-async def compile_rule(connection: AsyncConnection, rule: Rule) -> Condition:
+async def compile_rule(connection: AsyncConnection, rule: Rule, today: date) -> Condition:
     """
-    Return a rule as SQL, as the lists stand now.
+    Return a rule as SQL over all contacts, as the lists stand now.
 
     What the named values cover is read first and bound as constants, since the planner knows how
     many hold a constant, and guesses for anything that it would have to look up. For the same
     reason the transaction plans anew each time: a segment of 200 among 200,000 contacts is counted
     in 5 ms, and in 40 ms by a plan that fits any values.
     """
-    covers: Mapping[str, list[str]] = {}
-    asked = {token for node, _ in named_values(rule) for token in node.tokens}
-    if asked or rule.asks_customers:
+    if any(True for _ in conditions(rule)):
         await connection.execute(_PLAN_ANEW)
-        covers = await covered(connection, asked)
-    compiler = _Compiler(covers)
-    sql = compiler.compiled(rule.root)
-    return Condition(sql, compiler.parameters)
+    (condition,) = await compile_rules(connection, [rule], today)
+    return condition
 
 
-@dataclass(slots=True)
-class _Compiler:
-    covers: Mapping[str, list[str]]
-    parameters: dict[str, Any] = field(default_factory=dict)
+async def compile_rules(
+    connection: AsyncConnection, rules: Sequence[Rule], today: date
+) -> list[Condition]:
+    """Return several rules as SQL for one statement: they share their parameters."""
+    asked = {token for rule in rules for node, _ in named_values(rule) for token in node.tokens}
+    asked |= {flag for rule in rules for flag in _flags(rule)}
+    covers = await covered(connection, asked) if asked else {}
+    made = Conditions(covers, today)
+    compiled = [_of_contact(rule.root, made) for rule in rules]
+    return [Condition(one.holds, made.parameters, one.changes_on) for one in compiled]
 
-    def compiled(self, node: Node) -> str:
-        match node:
-            case All():
-                return self._joined(" AND ", node.rules, "TRUE")
-            case Any_():
-                return self._joined(" OR ", node.rules, "FALSE")
-            case Not():
-                return f"NOT ({self.compiled(node.rule)})"
-            case HasAttribute():
-                return f"contact.attributes @> CAST({self._bind([node.number])} AS integer[])"
-            case ContactHas():
-                return f"contact.held && {self._held(node.tokens)}"
-            case CustomerHas():
-                return _AT_CUSTOMER.replace("{of}", f"AND {self._overlaps(node.tokens)}")
-            case CustomerEnded():
-                days = self._days("ended_on", node.from_day, node.before_day)
-                return _AT_CUSTOMER.replace("{of}", f"AND {self._overlaps((ENDED,))} {days}")
-            case _:
-                days = self._days("started_on", node.from_day, node.before_day)
-                return _AT_CUSTOMER.replace("{of}", days)
 
-    def _joined(self, operator: str, nodes: list[Node], empty: str) -> str:
-        return operator.join(f"({self.compiled(node)})" for node in nodes) if nodes else empty
+def _flags(rule: Rule) -> set[str]:
+    named = set()
+    for node, _ in conditions(rule):
+        if isinstance(node, CustomerFlagged):
+            named.add(flagged(node.list, node.flag))
+        elif isinstance(node, CustomerEnded):
+            named.add(flagged(CUSTOMER_STATUS, ENDED))
+    return named
 
-    def _overlaps(self, asked: tuple[str, ...]) -> str:
-        return f"customer.held && {self._held(asked)}"
 
-    def _held(self, asked: tuple[str, ...]) -> str:
-        tokens = {token for one in asked for token in self.covers.get(one, ())}
-        return f"CAST({self._bind(sorted(tokens))} AS text[])"
+def _of_contact(node: Node, made: Conditions) -> Asked:
+    match node:
+        case All() | Any_():
+            return _joined(node, [_of_contact(child, made) for child in node.rules])
+        case Not():
+            return _negated(_of_contact(node.rule, made))
+        case SameCustomer():
+            return _at_customer(_of_customer(node.rule, made))
+        case _:
+            asked = made.asked(node)
+            return asked if holder_of(node) is Holder.CONTACT else _at_customer(asked)
 
-    def _days(self, column: str, from_day: date | None, before_day: date | None) -> str:
-        bounds = [
-            f"AND customer.{column} {operator} CAST({self._bind(day)} AS date)"
-            for operator, day in ((">=", from_day), ("<", before_day))
-            if day is not None
-        ]
-        return " ".join(bounds)
 
-    def _bind(self, value: Any) -> str:
-        name = f"rule_{len(self.parameters)}"
-        self.parameters[name] = value
-        return f":{name}"
+def _of_customer(node: Node, made: Conditions) -> Asked:
+    match node:
+        case All() | Any_():
+            return _joined(node, [_of_customer(child, made) for child in node.rules])
+        case Not():
+            return _negated(_of_customer(node.rule, made))
+        case SameCustomer():
+            raise AssertionError("a rule with one same_customer inside another is refused")
+        case _:
+            return made.asked(node)
+
+
+def _joined(node: All | Any_, parts: Sequence[Asked]) -> Asked:
+    operator, empty = (" AND ", "TRUE") if isinstance(node, All) else (" OR ", "FALSE")
+    days = [part.changes_on for part in parts if part.changes_on is not None]
+    return Asked(
+        operator.join(f"({part.holds})" for part in parts) or empty,
+        f"LEAST({', '.join(days)})" if days else None,
+    )
+
+
+def _negated(part: Asked) -> Asked:
+    return Asked(f"NOT ({part.holds})", part.changes_on)
+
+
+def _at_customer(part: Asked) -> Asked:
+    # A day of one customer counts even if another makes the condition true: it is looked at then.
+    changes_on = part.changes_on
+    return Asked(
+        f"EXISTS (SELECT {_LINKED} AND {part.holds})",
+        None if changes_on is None else f"(SELECT min({changes_on}) {_LINKED})",
+    )
 
 
 _PLAN_ANEW = text("SET LOCAL plan_cache_mode = 'force_custom_plan'")
-_AT_CUSTOMER = """
-    EXISTS (SELECT FROM contact_customer AS link
-            JOIN customer ON customer.customer_id = link.customer_id AND NOT customer.deleted
-            WHERE link.contact_id = contact.contact_id {of})
-"""
+_LINKED = """
+    FROM contact_customer AS link
+    JOIN customer ON customer.customer_id = link.customer_id AND NOT customer.deleted
+    WHERE link.contact_id = contact.contact_id"""
