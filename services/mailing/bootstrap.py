@@ -2,12 +2,15 @@
 
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from services.mailing.api.call_list import call_list_router
 from services.mailing.api.consent import consent_router
+from services.mailing.api.pins import pins_router
 from services.mailing.api.segments import segments_router
 from services.mailing.handlers.consent import show_consent
 from services.mailing.handlers.evaluate_rule import warn_of_not_told
+from services.mailing.handlers.keep_members import MemberKeeper
 from services.mailing.handlers.loops import fencing, probing
 from services.mailing.messaging.publications import SOURCE, translate
 from services.mailing.messaging.subscribers import subscriptions
@@ -26,15 +29,19 @@ from shared.contracts.envelope import body_hash
 from shared.contracts.wiring import address_of, read_data, read_label
 
 NAME = "mailing"
+# A rule over a million contacts is one statement.
+BUILD_SECONDS = 300.0
 VERSIONS = Path(__file__).parent / "persistence" / "migrations" / "versions"
 
 
 def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Service:
     """Return the service on its database and this bus, ready to be started."""
-    engine = connect(
-        settings.database_url.get_secret_value(), name=NAME, pool_size=settings.pool_size
-    )
+    url = settings.database_url.get_secret_value()
+    engine = connect(url, name=NAME, pool_size=settings.pool_size)
     units = UnitOfWorkFactory(engine, clock, translate)
+    zone = ZoneInfo(settings.time_zone)
+    building = connect(url, name=f"{NAME}-build", pool_size=1, command_seconds=BUILD_SECONDS)
+    keeper = MemberKeeper(units, units.on(building), zone)
     inbox = Inbox(engine, clock, read_label=read_label, read_data=read_data, body_hash=body_hash)
     heard = subscriptions()
     worker = Worker(
@@ -61,7 +68,8 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         relay=Relay(engine, bus, source=SOURCE, address=address_of),
         subscriptions=heard,
         routers=[
-            segments_router(units, limit_seconds=limit),
+            segments_router(units, zone=zone, limit_seconds=limit),
+            pins_router(units),
             call_list_router(units),
             consent_router(units, limit_seconds=limit),
         ],
@@ -70,7 +78,12 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         retention=timedelta(days=settings.retention_days),
         fleeting=FLEETING,
         prepare=lambda: warn_of_not_told(units),
-        loops=[("consent-probe", probing(units)), ("ban-fence", fencing(units))],
+        loops=[
+            ("consent-probe", probing(units)),
+            ("ban-fence", fencing(units)),
+            ("members", keeper.follow),
+            ("segment-builds", keeper.build),
+        ],
         checks={"consent": consent_problem},
         tags={
             "segments": "Groups of contacts by rules, their counts, members and recipients.",

@@ -1,5 +1,6 @@
 """One transaction: state and the events that tell of it are committed together, or not at all."""
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -31,6 +32,7 @@ class UnitOfWork:
         self._recorded: list[RecordedEvent] = []
         self._released: set[str] = set()
         self._when_committed: list[Callable[[], None]] = []
+        self._signals: set[str] = set()
         self._tells = False
 
     async def act_as(self, actor: str) -> None:
@@ -53,6 +55,10 @@ class UnitOfWork:
     def when_committed(self, wake: Callable[[], None]) -> None:
         """Call `wake` once this unit is committed; never if it is not."""
         self._when_committed.append(wake)
+
+    def signal(self, name: str) -> None:
+        """Wake, once this unit is committed, whoever waits for this signal in this process."""
+        self._signals.add(name)
 
     async def flush(self) -> None:
         """Write what is recorded into the open transaction now: a large unit need not hold it all.
@@ -95,11 +101,13 @@ class UnitOfWorkFactory:
         self._translate = translate
         self._on_told: list[Callable[[], None]] = []
         self._on_released: list[Callable[[], None]] = []
+        self._on_signal: defaultdict[str, list[Callable[[], None]]] = defaultdict(list)
 
     def on(self, engine: AsyncEngine) -> "UnitOfWorkFactory":
         """Return a factory of the same units over another pool; it wakes the same ones."""
         other = UnitOfWorkFactory(engine, self.clock, self._translate)
         other._on_told, other._on_released = self._on_told, self._on_released
+        other._on_signal = self._on_signal
         return other
 
     def when_told(self, wake: Callable[[], None]) -> None:
@@ -109,6 +117,10 @@ class UnitOfWorkFactory:
     def when_released(self, wake: Callable[[], None]) -> None:
         """Call `wake` after each commit that let waiting messages go on."""
         self._on_released.append(wake)
+
+    def when_signalled(self, name: str, wake: Callable[[], None]) -> None:
+        """Call `wake` after each commit of a unit that gave this signal."""
+        self._on_signal[name].append(wake)
 
     @asynccontextmanager
     async def __call__(self) -> AsyncIterator[UnitOfWork]:
@@ -139,6 +151,9 @@ class UnitOfWorkFactory:
                 wake()
         for wake in unit._when_committed:
             wake()
+        for name in unit._signals:
+            for wake in self._on_signal.get(name, ()):
+                wake()
 
 
 _ACT_AS = text(

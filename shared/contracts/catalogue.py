@@ -79,6 +79,7 @@ CATALOGUE: dict[str, EventType] = {
         ),
         EventType("mailing.contact-unsubscribed.v1", mailing.ContactUnsubscribed, ("customers",)),
         EventType("mailing.recipient-handed-off.v1", mailing.RecipientHandedOff, ()),
+        EventType("mailing.segment-members-changed.v1", mailing.SegmentMembersChanged, ()),
         EventType("activities.activity-saved.v1", activities.ActivitySaved, ("pipeline",)),
         EventType("activities.activity-deleted.v1", activities.ActivityDeleted, ()),
         EventType("activities.classification-saved.v1", activities.ClassificationSaved, ()),

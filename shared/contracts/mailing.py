@@ -37,3 +37,31 @@ class RecipientHandedOff(Contract):
     campaign: Text
     consent_seq: Annotated[int, Field(ge=0)]
     at: Moment
+
+
+class MemberMove(Contract):
+    """One contact came into a segment (`entered`) or left it."""
+
+    position: Annotated[int, Field(ge=1)] = Field(description="rises with every move; has gaps")
+    contact_id: UUID
+    entered: bool
+    cause: Literal["event", "day", "rule", "pin", "check"] = Field(
+        description="a fact that was told, a day that came, a new rule, a person's decision, or a "
+        "recomputation"
+    )
+    told_type: Text | None = Field(default=None, description="type of the event that told the fact")
+    told_by: Text | None = Field(default=None, description="its id")
+
+
+class SegmentMembersChanged(Contract):
+    """Members of a segment came or went. Carries no personal data.
+
+    Of one segment these events come in the order of their positions. `replaced` says that more have
+    changed at once than are named: read the members anew.
+    """
+
+    segment_id: UUID
+    position: Annotated[int, Field(ge=0)] = Field(description="that of the last move")
+    at: Moment
+    moves: Annotated[list[MemberMove], Field(max_length=500)] = Field(default_factory=list)
+    replaced: bool = False

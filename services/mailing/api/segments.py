@@ -1,14 +1,19 @@
 """Routes of segments: the records, their counts, members and recipients."""
 
+from collections.abc import Mapping
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
 from services.mailing.api.shapes import (
+    BuildShown,
+    BuildsShown,
     CountsShown,
     Member,
     Members,
+    PreviewBody,
     Removed,
     SegmentBody,
     SegmentShown,
@@ -19,6 +24,7 @@ from services.mailing.domain.refusals import BanNotConfigured, ConsentNotFresh
 from services.mailing.handlers import keep_segments
 from services.mailing.handlers.evaluate_rule import UnknownValue
 from services.mailing.handlers.export_recipients import Export, Format, export_recipients
+from services.mailing.handlers.keep_segments import ChannelCounts
 from services.mailing.persistence.segments import Segment
 from shared.chassis.http.description import may_refuse, streams
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of
@@ -28,7 +34,7 @@ from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 MEDIA = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
 
 
-def segments_router(units: UnitOfWorkFactory, *, limit_seconds: float) -> APIRouter:
+def segments_router(units: UnitOfWorkFactory, *, zone: ZoneInfo, limit_seconds: float) -> APIRouter:
     """Return the routes below /v1/segments."""
     router = APIRouter(prefix="/v1/segments", tags=["segments"])
 
@@ -89,22 +95,40 @@ def segments_router(units: UnitOfWorkFactory, *, limit_seconds: float) -> APIRou
 
         return await write(request, units, work)
 
+    @router.post("/{segment_id}/checks", status_code=202, response_model=SegmentShown)
+    async def check(request: Request, segment_id: UUID) -> Response:
+        """Find the members anew beside those there are; builds then shows what differed."""
+
+        async def work(uow: UnitOfWork) -> Answer:
+            segment = await keep_segments.check_segment(segment_id, uow)
+            return Answer(await _with_unknown(segment, uow), status=202)
+
+        return await write(request, units, work)
+
+    @router.get("/{segment_id}/builds")
+    async def builds(segment_id: UUID, limit: Limit = 20) -> BuildsShown:
+        """Show how the members were found, the newest first; of a check, the drift."""
+        async with units() as uow:
+            rows = await keep_segments.list_builds(segment_id, uow, limit=limit)
+        return BuildsShown(
+            items=[BuildShown.model_validate(row, from_attributes=True) for row in rows]
+        )
+
+    @router.post("/preview")
+    async def preview(body: PreviewBody) -> dict[Channel, CountsShown]:
+        """Count whom a rule would match now, per channel, for marketing; keeps nothing."""
+        async with units() as uow:
+            found = await keep_segments.preview_rule(
+                body.rule, uow, zone=zone, limit_seconds=limit_seconds
+            )
+        return _counts(found)
+
     @router.get("/{segment_id}/counts")
     async def counts(segment_id: UUID) -> dict[Channel, CountsShown]:
         """Count the members per channel, for marketing."""
         async with units() as uow:
             found = await keep_segments.count_segment(segment_id, uow, limit_seconds=limit_seconds)
-        return {
-            channel: CountsShown(
-                members=one.counts.members,
-                mailable=one.counts.mailable,
-                banned=one.counts.banned,
-                without_address=one.counts.without_address,
-                refused=one.refused,
-                unknown_values=_unknown(one.unknown),
-            )
-            for channel, one in found.items()
-        }
+        return _counts(found)
 
     @router.get("/{segment_id}/members")
     async def members(segment_id: UUID, cursor: Cursor = None, limit: Limit = 100) -> Members:
@@ -144,14 +168,29 @@ async def _with_unknown(segment: Segment, uow: UnitOfWork) -> SegmentShown:
     return _shown(segment, unknown)
 
 
+def _counts(found: Mapping[Channel, ChannelCounts]) -> dict[Channel, CountsShown]:
+    return {
+        channel: CountsShown(
+            members=one.counts.members,
+            mailable=one.counts.mailable,
+            banned=one.counts.banned,
+            without_address=one.counts.without_address,
+            refused=one.refused,
+            unknown_values=_unknown(one.unknown),
+        )
+        for channel, one in found.items()
+    }
+
+
 def _shown(segment: Segment, unknown: list[UnknownValue]) -> SegmentShown:
     return SegmentShown(
         segment_id=segment.segment_id,
         name=segment.name,
-        rule=segment.rule.model_dump(mode="json"),
+        rule=segment.rule.model_dump(mode="json", exclude_none=True),
         version=segment.version,
         created_at=segment.created_at,
         updated_at=segment.updated_at,
+        building=segment.next_rule_id is not None,
         unknown_values=_unknown(unknown),
     )
 

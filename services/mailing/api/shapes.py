@@ -32,6 +32,12 @@ class SegmentBody(Input):
     rule: Rule = Field(examples=[{"op": "has_attribute", "number": 1}])
 
 
+class PreviewBody(Input):
+    """A rule to be tried."""
+
+    rule: Rule = Field(examples=[{"op": "has_attribute", "number": 1}])
+
+
 class UnknownShown(BaseModel):
     """A value that a rule names and that matches nobody."""
 
@@ -53,6 +59,26 @@ class SegmentShown(BaseModel):
     created_at: datetime
     updated_at: datetime
     unknown_values: list[UnknownShown]
+    building: bool = Field(description="members of the present rule are being found")
+
+
+class BuildShown(BaseModel):
+    """How the members of a segment were found once."""
+
+    rule_id: UUID
+    version: int = Field(description="of the segment")
+    why: Literal["made", "changed", "checked"]
+    made_at: datetime
+    live_from: datetime | None = Field(description="when it took over; null: not yet, or never")
+    live_until: datetime | None
+    entered: int | None = Field(description="who was a member then and not before")
+    exited: int | None = Field(description="who was a member before; of a check both are drift")
+
+
+class BuildsShown(BaseModel):
+    """The newest builds of a segment."""
+
+    items: list[BuildShown]
 
 
 class Member(BaseModel):

@@ -46,7 +46,10 @@ EXISTENCE = "contact"
 GONE = "contact.gone"
 """A contact was deleted; no rule names it, every rule that he was a member of is touched."""
 CUSTOMERS = "contact.customers"
-"""Which customers he is at changed, or one of them came to be or was deleted."""
+"""He came to a customer, or one of his came to be or was deleted; its values are keys beside."""
+UNLINKED = "contact.unlinked"
+"""He is at one customer less. What that one held when he was last evaluated is not known, so all
+that is asked of customers is touched."""
 
 
 def held_key(holder: Holder, value: str) -> str:
@@ -92,6 +95,11 @@ def opportunity_key(holder: Holder) -> str:
 DOCUMENT = f"{Holder.CUSTOMER}.document"
 
 
+def pin_key(contact_id: UUID) -> str:
+    """Return the key of what a person has decided about a contact by hand."""
+    return f"pin/{contact_id}"
+
+
 def segment_key(segment_id: UUID) -> str:
     """Return the key of being a member of a segment."""
     return f"segment/{segment_id}"
@@ -102,7 +110,7 @@ def keys_of(rule: Rule) -> frozenset[str]:
     keys = {key for node, _ in conditions(rule) for key in _asked(node)}
     if any(isinstance(place.node, SameCustomer) for place in walk(rule.root)):
         # It may hold of a customer of whom nothing is known.
-        keys.add(CUSTOMERS)
+        keys |= {CUSTOMERS, UNLINKED}
     if holds_for_nobody_known(rule.root):
         keys.add(EXISTENCE)
     return frozenset(keys)
@@ -127,7 +135,8 @@ def _asked(node: Condition) -> Iterator[str]:
     match node:
         case CustomerHas() | ContactHas():
             yield from (held_key(holder, value) for value in node.tokens)
-            # Whoever comes to a customer touches what that one holds: see changes.py.
+            if holder is Holder.CUSTOMER:
+                yield UNLINKED
             return
         case HasAttribute():
             yield held_key(holder, token(CONTACT_ATTRIBUTE, node.number))
@@ -153,8 +162,11 @@ def _asked(node: Condition) -> Iterator[str]:
             yield from _asked_activities(node)
         case Opportunities():
             yield opportunity_key(holder)
+    # What was told of a customer or contact before it came, or came to be linked, counts from then.
     if holder is Holder.CUSTOMER:
-        yield CUSTOMERS
+        yield from (CUSTOMERS, UNLINKED)
+    elif isinstance(node, Activities | Opportunities):
+        yield EXISTENCE
 
 
 def _asked_activities(node: Activities) -> Iterator[str]:

@@ -36,3 +36,26 @@ class RecipientHandedOff:
     campaign: str
     consent_seq: int
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MemberMove:
+    """One contact came into a segment or left it, and why."""
+
+    position: int
+    contact_id: UUID
+    entered: bool
+    cause: str
+    told_type: str | None
+    told_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentMembersChanged:
+    """Members of a segment came or went, in this order; `replaced` if too many to be named."""
+
+    segment_id: UUID
+    moves: tuple[MemberMove, ...]
+    at: datetime
+    replaced: bool = False
+    position: int | None = None

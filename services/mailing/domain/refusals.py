@@ -12,6 +12,29 @@ class SegmentNotFound(Refusal):
     remedy = "List the segments at /v1/segments."
 
 
+class SegmentBeingBuilt(Refusal):
+    """The members of a new segment are not found yet."""
+
+    kind = Kind.UNAVAILABLE
+    slug = "segment_being_built"
+    remedy = "Ask again in a moment; GET /v1/segments/{segment_id}/builds shows how far it is."
+
+
+class SegmentInUse(Refusal):
+    """Other segments ask about this one."""
+
+    kind = Kind.CONFLICT
+    slug = "segment_in_use"
+    remedy = "Change their rules first."
+
+
+class SegmentsMisnamed(Refusal):
+    """A rule asks about a segment that is not there, or that asks about this one in turn."""
+
+    slug = "segments_misnamed"
+    remedy = "List the segments at /v1/segments."
+
+
 class UnknownValues(Refusal):
     """A rule names lists or values that do not exist, or are not known here yet."""
 
@@ -28,6 +51,22 @@ class ClassificationsNotTold(Refusal):
     kind = Kind.UNAVAILABLE
     slug = "classifications_not_told"
     remedy = "Run `suhde republish customers` once; docs/operations.md says more under Upgrade."
+
+
+class ContactNotFound(Refusal):
+    """There is no such contact here, or it is deleted."""
+
+    kind = Kind.NOT_FOUND
+    slug = "contact_not_found"
+    remedy = "Send the id of a live contact; one saved a moment ago is known here in seconds."
+
+
+class PinNotFound(Refusal):
+    """The contact is not pinned in this segment."""
+
+    kind = Kind.NOT_FOUND
+    slug = "pin_not_found"
+    remedy = "List the pins at /v1/segments/{segment_id}/pins."
 
 
 class BanNotFound(Refusal):

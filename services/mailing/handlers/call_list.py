@@ -9,15 +9,13 @@ from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.mailing.domain.channels import Purpose
-from services.mailing.domain.refusals import SegmentNotFound
-from services.mailing.domain.rules import Rule
 from services.mailing.handlers.evaluate_rule import (
     UnknownValue,
-    condition_of,
+    find_segment,
+    members_of,
     refuse_not_told,
     unknown_values,
 )
-from services.mailing.persistence import segments
 from services.mailing.persistence.call_list import After, CallPage, call_page
 from shared.chassis.logs import get_logger
 from shared.chassis.spreadsheet import csv_lines
@@ -50,9 +48,9 @@ async def show_call_list(
 ) -> CallList:
     """Return one page; the purpose is kept in the log with the segment, and changes nothing."""
     async with units.engine.connect() as connection:
-        rule = await _rule(segment_id, connection)
-        page = await _page(rule, connection, after=after, limit=limit)
-        (unknown,) = await unknown_values([rule], connection)
+        segment = await find_segment(segment_id, connection)
+        page = await _page(segment_id, connection, after=after, limit=limit)
+        (unknown,) = await unknown_values([segment.rule], connection)
     _log(segment_id, purpose, page)
     return CallList(page, unknown)
 
@@ -67,8 +65,7 @@ async def export_call_list(
     next chunk on.
     """
     async with units.engine.connect() as connection:
-        rule = await _rule(segment_id, connection)
-        first = await _page(rule, connection, after=None, limit=chunk)
+        first = await _page(segment_id, connection, after=None, limit=chunk)
     _log(segment_id, purpose, first)
 
     async def stream() -> AsyncIterator[bytes]:
@@ -79,7 +76,7 @@ async def export_call_list(
             if len(rows) < chunk:
                 return
             async with units.engine.connect() as connection:
-                page = await _page(rule, connection, after=place_of(rows[-1]), limit=chunk)
+                page = await _page(segment_id, connection, after=place_of(rows[-1]), limit=chunk)
             rows = page.rows
 
     return first, stream()
@@ -92,19 +89,12 @@ def place_of(row: Row[Any]) -> After:
     )
 
 
-async def _rule(segment_id: UUID, connection: AsyncConnection) -> Rule:
-    segment = await segments.find(connection, segment_id)
-    if segment is None:
-        raise SegmentNotFound(f"There is no segment {segment_id}.")
-    return segment.rule
-
-
 async def _page(
-    rule: Rule, connection: AsyncConnection, *, after: After | None, limit: int
+    segment_id: UUID, connection: AsyncConnection, *, after: After | None, limit: int
 ) -> CallPage:
     # The telephone came with the classifications: without them it would seem that there is none.
     await refuse_not_told(connection, contacts=True)
-    condition = await condition_of(rule, connection)
+    condition = await members_of(await find_segment(segment_id, connection), connection)
     return await call_page(connection, condition, after=after, limit=limit)
 
 

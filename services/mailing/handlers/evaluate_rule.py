@@ -2,15 +2,26 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.mailing.domain.conditions import ContactHas, CustomerHas
 from services.mailing.domain.lists import OF_CONTACTS, OF_CONTACTS_ALONE
-from services.mailing.domain.refusals import ClassificationsNotTold, UnknownValues
-from services.mailing.domain.rules import ContactHas, CustomerHas, Rule, named_values
-from services.mailing.persistence import classifications
+from services.mailing.domain.refusals import (
+    ClassificationsNotTold,
+    SegmentBeingBuilt,
+    SegmentNotFound,
+    SegmentsMisnamed,
+    UnknownValues,
+)
+from services.mailing.domain.rules import Rule, named_segments, named_values
+from services.mailing.persistence import classifications, segment_rules, segments
+from services.mailing.persistence.members import member_of
 from services.mailing.persistence.rules import Condition, compile_rule
+from services.mailing.persistence.segments import Segment
 from shared.chassis.errors import FieldProblem
 from shared.chassis.logs import get_logger
 from shared.chassis.unit_of_work import UnitOfWorkFactory
@@ -36,15 +47,57 @@ class UnknownValue:
     why: Unknown
 
 
-async def condition_of(rule: Rule, connection: AsyncConnection) -> Condition:
+async def condition_of(rule: Rule, connection: AsyncConnection, today: date) -> Condition:
     """
-    Return the condition of a rule as the lists stand now.
+    Return the condition of a rule as the lists stand now, to be asked from scratch.
 
     Refuses while what customers or contacts hold was not told, for those rows would be taken for
     holding nothing: whom a rule leaves out by `not` would be let in.
     """
     await refuse_not_told(connection, customers=rule.asks_customers, contacts=rule.asks_contacts)
-    return await compile_rule(connection, rule)
+    return await compile_rule(connection, rule, today)
+
+
+async def find_segment(segment_id: UUID, connection: AsyncConnection) -> Segment:
+    """Return one segment; refuse an unknown one."""
+    segment = await segments.find(connection, segment_id)
+    if segment is None:
+        raise SegmentNotFound(f"There is no segment {segment_id}.")
+    return segment
+
+
+async def members_of(segment: Segment, connection: AsyncConnection) -> Condition:
+    """
+    Return the condition of being a member of a segment, as members are kept.
+
+    Refuses as `condition_of`, and while the members of a new segment are still being found.
+    """
+    rule = segment.rule
+    await refuse_not_told(connection, customers=rule.asks_customers, contacts=rule.asks_contacts)
+    if segment.live_rule_id is None:
+        raise SegmentBeingBuilt(f"The members of {segment.name!r} are being found.")
+    return member_of(segment.live_rule_id)
+
+
+async def refuse_segments(rule: Rule, segment_id: UUID, connection: AsyncConnection) -> None:
+    """Refuse a rule of this segment that asks about one that is not there, or about itself."""
+    named = list(named_segments(rule))
+    if not named:
+        return
+    await segment_rules.lock_references(connection)
+    known = await segments.find_some(connection, {node.segment_id for node, _ in named})
+    above = await segment_rules.standing_on(connection, segment_id)
+    for node, path in named:
+        place = f"{path}.segment_id"
+        if node.segment_id in above:
+            reason, remedy = "asks about this segment in turn", "Take one of the two out."
+        elif node.segment_id not in known:
+            reason, remedy = "is no segment", SegmentNotFound.remedy
+        else:
+            continue
+        raise SegmentsMisnamed(
+            f"{place} {reason}.", remedy=remedy, fields=[FieldProblem(place, reason, remedy)]
+        )
 
 
 async def refuse_not_told(

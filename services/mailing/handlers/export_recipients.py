@@ -10,9 +10,8 @@ from sqlalchemy.engine import Row
 
 from services.mailing.domain.channels import Channel, Purpose
 from services.mailing.domain.gate import refuses_channel
-from services.mailing.domain.refusals import SegmentNotFound, channel_refusal
-from services.mailing.domain.rules import Rule
-from services.mailing.handlers.evaluate_rule import condition_of
+from services.mailing.domain.refusals import channel_refusal
+from services.mailing.handlers.evaluate_rule import find_segment, members_of
 from services.mailing.persistence import segments
 from services.mailing.persistence.gate import read_consent
 from shared.chassis.spreadsheet import csv_lines
@@ -50,12 +49,7 @@ async def export_recipients(
     what the rule asks about, is heeded from the next chunk on, and when the consent news grows too
     old the stream breaks off.
     """
-    async with units.engine.connect() as connection:
-        segment = await segments.find(connection, command.segment_id)
-    if segment is None:
-        raise SegmentNotFound(f"There is no segment {command.segment_id}.")
-    rule = segment.rule
-    first = await _chunk(command, rule, units, None, limit_seconds, chunk)
+    first = await _chunk(command, units, None, limit_seconds, chunk)
 
     async def stream() -> AsyncIterator[bytes]:
         rows = first
@@ -66,14 +60,13 @@ async def export_recipients(
             if len(rows) < chunk:
                 return
             after = rows[-1].contact_id
-            rows = await _chunk(command, rule, units, after, limit_seconds, chunk)
+            rows = await _chunk(command, units, after, limit_seconds, chunk)
 
     return stream()
 
 
 async def _chunk(
     command: Export,
-    rule: Rule,
     units: UnitOfWorkFactory,
     after: UUID | None,
     limit_seconds: float,
@@ -84,9 +77,11 @@ async def _chunk(
         refused = refuses_channel(command.channel, command.purpose, consent)
         if refused is not None:
             raise channel_refusal(refused)
+        # Anew for each chunk: the set that a reader began with may have been replaced since.
+        segment = await find_segment(command.segment_id, connection)
         return await segments.recipients(
             connection,
-            await condition_of(rule, connection),
+            await members_of(segment, connection),
             command.channel,
             after=after,
             limit=chunk,

@@ -33,4 +33,27 @@ def translate(event: RecordedEvent) -> Publication:
             at=event.at,
         )
         return publication(handed, subject=str(event.hand_off_id))
+    if isinstance(event, events.SegmentMembersChanged):
+        return publication(_moved(event), subject=str(event.segment_id))
     raise TypeError(f"no publication is known for {type(event).__name__}")
+
+
+def _moved(event: events.SegmentMembersChanged) -> mailing.SegmentMembersChanged:
+    last = event.moves[-1].position if event.moves else event.position or 0
+    return mailing.SegmentMembersChanged(
+        segment_id=event.segment_id,
+        position=last,
+        at=event.at,
+        moves=[
+            mailing.MemberMove(
+                position=move.position,
+                contact_id=move.contact_id,
+                entered=move.entered,
+                cause=move.cause,
+                told_type=move.told_type,
+                told_by=move.told_by,
+            )
+            for move in event.moves
+        ],
+        replaced=event.replaced,
+    )

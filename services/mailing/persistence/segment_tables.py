@@ -12,7 +12,7 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 from services.mailing.persistence.columns import flag, metadata, uuid, words
 from shared.chassis.tables import moment
@@ -54,7 +54,14 @@ Table(
     # How many members differed from the live set when it took over; of a check, the drift.
     Column("entered", Integer),
     Column("exited", Integer),
+    # Nothing of it is left behind, now that another took over.
+    flag("swept"),
     Index("ix_segment_rule_segment_id", "segment_id", "version"),
+    Index(
+        "ix_segment_rule_live_until",
+        "live_until",
+        postgresql_where=text("live_until IS NOT NULL AND NOT swept"),
+    ),
 )
 # What a rule asks about: only a change of one of these keys touches it.
 Table(
@@ -118,6 +125,8 @@ Table(
     uuid("customer_id"),
     Column("token", Text),
     Column("keys", ARRAY(Text), nullable=False),
+    # To these customers the contact has come: what they hold is asked about when he is evaluated.
+    Column("linked", ARRAY(UUID(as_uuid=True)), nullable=False, server_default=text("'{}'")),
     Column("cause", Text, nullable=False),
     Column("told_type", Text),
     Column("told_by", Text),

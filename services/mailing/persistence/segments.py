@@ -1,7 +1,7 @@
 """Segments: their records, and who their rules let in."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,7 +21,7 @@ NIL = UUID(int=0)
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One segment as it is stored."""
+    """One segment as it is stored; members are those of the live rule."""
 
     segment_id: UUID
     name: str
@@ -29,6 +29,8 @@ class Segment:
     version: int
     created_at: datetime
     updated_at: datetime
+    live_rule_id: UUID | None = None
+    next_rule_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ async def add(connection: AsyncConnection, segment: Segment) -> None:
         {
             "id": segment.segment_id,
             "name": segment.name,
-            "rule": json.dumps(segment.rule.model_dump(mode="json")),
+            "rule": _json(segment.rule),
             "now": segment.created_at,
         },
     )
@@ -58,6 +60,14 @@ async def find(connection: AsyncConnection, segment_id: UUID) -> Segment | None:
     """Return one segment, or None."""
     row = (await connection.execute(_FIND, {"id": segment_id})).one_or_none()
     return None if row is None else _segment(row)
+
+
+async def find_some(
+    connection: AsyncConnection, segment_ids: Collection[UUID]
+) -> dict[UUID, Segment]:
+    """Return those of these segments that there are."""
+    result = await connection.execute(_FIND_SOME, {"ids": list(segment_ids)})
+    return {row.segment_id: _segment(row) for row in result}
 
 
 async def page(connection: AsyncConnection, *, after: UUID | None, limit: int) -> list[Segment]:
@@ -82,17 +92,27 @@ async def change(
             "id": segment_id,
             "expected": expected,
             "name": name,
-            "rule": json.dumps(rule.model_dump(mode="json")),
+            "rule": _json(rule),
             "now": now,
         },
     )
     return result.rowcount == 1
 
 
-async def remove(connection: AsyncConnection, segment_id: UUID, *, expected: int) -> bool:
-    """Remove a segment that has the expected version; tell whether it had."""
-    result = await connection.execute(_REMOVE, {"id": segment_id, "expected": expected})
+async def remove(
+    connection: AsyncConnection, segment_id: UUID, *, expected: int, now: datetime
+) -> bool:
+    """Remove a segment that has the expected version; tell whether it had. Its past stays."""
+    result = await connection.execute(_REMOVE, {"id": segment_id, "expected": expected, "now": now})
     return result.rowcount == 1
+
+
+async def pinned(connection: AsyncConnection, segment_id: UUID) -> list[UUID]:
+    """Return the contacts that are pinned in a segment or out of it."""
+    result = await connection.execute(
+        text("SELECT contact_id FROM segment_pin WHERE segment_id = :id"), {"id": segment_id}
+    )
+    return list(result.scalars())
 
 
 async def count(connection: AsyncConnection, rule: Condition, channel: Channel) -> Counts:
@@ -151,7 +171,13 @@ def _segment(row: Row[Any]) -> Segment:
         version=row.version,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        live_rule_id=row.live_rule_id,
+        next_rule_id=row.next_rule_id,
     )
+
+
+def _json(rule: Rule) -> str:
+    return json.dumps(rule.model_dump(mode="json", exclude_none=True))
 
 
 _ADD = text(
@@ -160,19 +186,30 @@ _ADD = text(
     VALUES (:id, :name, CAST(:rule AS jsonb), 1, :now, :now)
     """
 )
-_COLUMNS = "segment_id, name, rule, version, created_at, updated_at"
-_FIND = text(f"SELECT {_COLUMNS} FROM segment WHERE segment_id = :id")
+_COLUMNS = """
+    segment_id, name, rule, version, created_at, updated_at, live_rule_id, next_rule_id
+"""
+_FIND = text(f"SELECT {_COLUMNS} FROM segment WHERE segment_id = :id AND NOT removed")
+_FIND_SOME = text(
+    f"SELECT {_COLUMNS} FROM segment WHERE segment_id = ANY(CAST(:ids AS uuid[])) AND NOT removed"
+)
 _PAGE = text(
-    f"SELECT {_COLUMNS} FROM segment WHERE segment_id > :after ORDER BY segment_id LIMIT :limit"
+    f"SELECT {_COLUMNS} FROM segment WHERE segment_id > :after AND NOT removed "
+    "ORDER BY segment_id LIMIT :limit"
 )
 _CHANGE = text(
     """
     UPDATE segment SET name = :name, rule = CAST(:rule AS jsonb), version = version + 1,
                        updated_at = :now
-    WHERE segment_id = :id AND version = :expected
+    WHERE segment_id = :id AND version = :expected AND NOT removed
     """
 )
-_REMOVE = text("DELETE FROM segment WHERE segment_id = :id AND version = :expected")
+_REMOVE = text(
+    """
+    UPDATE segment SET removed = true, version = version + 1, updated_at = :now
+    WHERE segment_id = :id AND version = :expected AND NOT removed
+    """
+)
 _COUNT = f"""
     SELECT count(*) AS members,
            count(*) FILTER (WHERE address IS NULL) AS without_address,

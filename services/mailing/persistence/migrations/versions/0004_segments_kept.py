@@ -161,8 +161,10 @@ def upgrade() -> None:
     sa.Column('live_until', sa.DateTime(timezone=True), nullable=True),
     sa.Column('entered', sa.Integer(), nullable=True),
     sa.Column('exited', sa.Integer(), nullable=True),
+    sa.Column('swept', sa.Boolean(), server_default=sa.text('false'), nullable=False),
     sa.PrimaryKeyConstraint('rule_id', name=op.f('pk_segment_rule'))
     )
+    op.create_index('ix_segment_rule_live_until', 'segment_rule', ['live_until'], unique=False, postgresql_where=sa.text('live_until IS NOT NULL AND NOT swept'))
     op.create_index('ix_segment_rule_segment_id', 'segment_rule', ['segment_id', 'version'], unique=False)
     op.create_table('touched',
     sa.Column('seq', sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -170,6 +172,7 @@ def upgrade() -> None:
     sa.Column('customer_id', sa.UUID(), nullable=True),
     sa.Column('token', sa.Text(), nullable=True),
     sa.Column('keys', postgresql.ARRAY(sa.Text()), nullable=False),
+    sa.Column('linked', postgresql.ARRAY(sa.UUID()), server_default=sa.text("'{}'"), nullable=False),
     sa.Column('cause', sa.Text(), nullable=False),
     sa.Column('told_type', sa.Text(), nullable=True),
     sa.Column('told_by', sa.Text(), nullable=True),

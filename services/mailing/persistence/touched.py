@@ -1,0 +1,204 @@
+"""Whose facts have changed: written by who changes them, taken by the evaluator.
+
+Writers hold a lock shared; who makes a rule passes through it alone, once: then every writer has
+either seen what that rule asks about, or committed before.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.mailing.domain.changes import Touch
+from services.mailing.domain.lists import BUNDLES
+from services.mailing.persistence.projection import SEPARATOR
+
+_WRITING = 8433312
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A contact that a touch reaches, with the keys that changed and what told of them."""
+
+    contact_id: UUID
+    keys: tuple[str, ...]
+    linked: tuple[UUID, ...]
+    cause: str
+    told_type: str | None
+    told_by: str | None
+
+
+async def hold_writing(connection: AsyncConnection) -> None:
+    """Let no rule come up that this transaction does not see, until it ends."""
+    await connection.execute(_SHARED)
+
+
+async def wait_for_writers(connection: AsyncConnection) -> None:
+    """Wait until all who did not see what this connection sees have committed."""
+    await connection.execute(_ALONE)
+
+
+async def asked_keys(connection: AsyncConnection, keys: Collection[str]) -> set[str]:
+    """Return those of these keys that some rule asks about."""
+    if not keys:
+        return set()
+    result = await connection.execute(_ASKED, {"keys": list(keys)})
+    return set(result.scalars())
+
+
+async def named_by(
+    connection: AsyncConnection, tokens: Collection[str]
+) -> Mapping[str, frozenset[str]]:
+    """Return, for each value, all values whose naming covers it: itself, above it, bundling it."""
+    if not tokens:
+        return {}
+    result = await connection.execute(
+        _NAMED_BY, {"tokens": list(tokens), "bundles": sorted(BUNDLES)}
+    )
+    found: dict[str, set[str]] = {}
+    for row in result:
+        found.setdefault(row.token, set()).add(row.named)
+    return {token: frozenset(named) for token, named in found.items()}
+
+
+async def add(
+    connection: AsyncConnection, touches: Sequence[tuple[Touch, Collection[str]]], *, now: Any
+) -> None:
+    """Write touches, each with the keys that are asked about."""
+    if not touches:
+        return
+    await connection.execute(
+        _ADD,
+        {
+            "contacts": [touch.contact_id for touch, _ in touches],
+            "customers": [touch.customer_id for touch, _ in touches],
+            "tokens": [touch.token for touch, _ in touches],
+            "keys": [SEPARATOR.join(sorted(keys)) for _, keys in touches],
+            "linked": [SEPARATOR.join(sorted(map(str, touch.linked))) for touch, _ in touches],
+            "causes": [touch.cause for touch, _ in touches],
+            "types": [touch.told_type for touch, _ in touches],
+            "tellers": [touch.told_by for touch, _ in touches],
+            "now": now,
+        },
+    )
+
+
+async def is_any(connection: AsyncConnection) -> bool:
+    """Tell whether anything waits to be evaluated."""
+    found: bool = await connection.scalar(text("SELECT EXISTS (SELECT FROM touched)"))
+    return found
+
+
+async def take(connection: AsyncConnection, *, limit: int) -> Sequence[Row[Any]]:
+    """Remove the oldest touches and return them, in the order in which they were written."""
+    result = await connection.execute(_TAKE, {"limit": limit})
+    return sorted(result.all(), key=lambda row: row.seq)
+
+
+async def spread(connection: AsyncConnection, seqs_of_values: Sequence[Row[Any]]) -> None:
+    """Touch whoever holds one of these values, or one below or in it, with the same keys."""
+    for row in seqs_of_values:
+        await connection.execute(
+            _SPREAD,
+            {
+                "token": row.token, "keys": list(row.keys), "cause": row.cause,
+                "type": row.told_type, "teller": row.told_by, "at": row.at,
+            },
+        )  # fmt: skip
+
+
+async def held_by_customers(
+    connection: AsyncConnection, customer_ids: Collection[UUID]
+) -> dict[UUID, list[str]]:
+    """Return the values that these customers hold, as tokens; nothing of deleted ones."""
+    if not customer_ids:
+        return {}
+    result = await connection.execute(_HELD, {"ids": list(customer_ids)})
+    return {row.customer_id: row.held for row in result}
+
+
+async def reached(connection: AsyncConnection, taken: Sequence[Row[Any]]) -> list[Reached]:
+    """Return the contacts whom touches reach: of a customer, all who are at it."""
+    of_customer = [row for row in taken if row.customer_id is not None]
+    links: dict[UUID, list[UUID]] = {}
+    if of_customer:
+        ids = list({row.customer_id for row in of_customer})
+        for row in await connection.execute(_LINKED, {"ids": ids}):
+            links.setdefault(row.customer_id, []).append(row.contact_id)
+    return [
+        Reached(
+            contact_id, tuple(row.keys), tuple(row.linked), row.cause, row.told_type, row.told_by
+        )
+        for row in taken
+        for contact_id in (
+            [row.contact_id] if row.contact_id is not None else links.get(row.customer_id, ())
+        )
+    ]
+
+
+_SHARED = text(f"SELECT pg_advisory_xact_lock_shared({_WRITING})")
+_ALONE = text(f"SELECT pg_advisory_xact_lock({_WRITING})")
+_ASKED = text("SELECT DISTINCT key FROM segment_dependency WHERE key = ANY(CAST(:keys AS text[]))")
+# UNION goes round a ring once: messages may come in any order, and make one for a while.
+_NAMED_BY = text(
+    """
+    WITH RECURSIVE changed AS (SELECT unnest(CAST(:tokens AS text[])) AS token),
+    up (token, named) AS (
+        SELECT token, token FROM changed
+        UNION
+        SELECT up.token, value.above
+        FROM up JOIN classification AS value ON value.token = up.named
+        WHERE value.above IS NOT NULL)
+    SELECT token, named FROM up
+    UNION
+    SELECT changed.token, bundle.token
+    FROM changed JOIN classification AS bundle
+        ON bundle.list_name = ANY(CAST(:bundles AS text[]))
+       AND bundle.bundled @> ARRAY[changed.token]
+    """
+)
+_ADD = text(
+    """
+    INSERT INTO touched (contact_id, customer_id, token, keys, cause, told_type, told_by, at)
+    SELECT contact_id, customer_id, token, string_to_array(keys, E'\\n'), cause, type, teller, :now
+    FROM unnest(CAST(:contacts AS uuid[]), CAST(:customers AS uuid[]), CAST(:tokens AS text[]),
+                CAST(:keys AS text[]), CAST(:causes AS text[]), CAST(:types AS text[]),
+                CAST(:tellers AS text[]))
+         AS new (contact_id, customer_id, token, keys, cause, type, teller)
+    """
+)
+_TAKE = text(
+    """
+    DELETE FROM touched WHERE seq IN (SELECT seq FROM touched ORDER BY seq LIMIT :limit)
+    RETURNING seq, contact_id, customer_id, token, keys, linked, cause, told_type, told_by, at
+    """
+)
+_SPREAD = text(
+    """
+    WITH RECURSIVE down (token) AS (
+        SELECT CAST(:token AS text)
+        UNION
+        SELECT below.token FROM down JOIN classification AS below ON below.above = down.token
+    ), held AS (SELECT array_agg(token) AS tokens FROM (
+        SELECT token FROM down
+        UNION SELECT unnest(bundled) FROM classification WHERE token = CAST(:token AS text)) AS one)
+    INSERT INTO touched (contact_id, customer_id, keys, cause, told_type, told_by, at)
+    SELECT contact_id, NULL, CAST(:keys AS text[]), :cause, :type, :teller, :at
+    FROM contact WHERE held && (SELECT tokens FROM held) AND NOT deleted
+    UNION ALL
+    SELECT NULL, customer_id, CAST(:keys AS text[]), :cause, :type, :teller, :at
+    FROM customer WHERE held && (SELECT tokens FROM held) AND NOT deleted
+    """
+)
+_HELD = text(
+    "SELECT customer_id, held FROM customer "
+    "WHERE customer_id = ANY(CAST(:ids AS uuid[])) AND NOT deleted"
+)
+_LINKED = text(
+    "SELECT customer_id, contact_id FROM contact_customer "
+    "WHERE customer_id = ANY(CAST(:ids AS uuid[])) ORDER BY customer_id, contact_id"
+)
