@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from services.mailing.api.call_list import call_list_router
 from services.mailing.api.consent import consent_router
@@ -36,7 +37,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
     )
     units = UnitOfWorkFactory(engine, clock, translate)
     inbox = Inbox(engine, clock, read_label=read_label, read_data=read_data, body_hash=body_hash)
-    heard = subscriptions()
+    heard = subscriptions(ZoneInfo(settings.time_zone))
     worker = Worker(
         units,
         heard,
