@@ -43,7 +43,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
     building = connect(url, name=f"{NAME}-build", pool_size=1, command_seconds=BUILD_SECONDS)
     keeper = MemberKeeper(units, units.on(building), zone)
     inbox = Inbox(engine, clock, read_label=read_label, read_data=read_data, body_hash=body_hash)
-    heard = subscriptions()
+    heard = subscriptions(zone)
     worker = Worker(
         units,
         heard,

@@ -62,7 +62,9 @@ CATALOGUE: dict[str, EventType] = {
         ),
         EventType("customers.relationship-started.v1", customers.RelationshipStarted, ()),
         EventType("customers.relationship-ended.v1", customers.RelationshipEnded, ()),
-        EventType("customers.document-recorded.v1", customers.DocumentRecorded, ("pipeline",)),
+        EventType(
+            "customers.document-recorded.v1", customers.DocumentRecorded, ("pipeline", "mailing")
+        ),
         EventType("customers.rule-violated.v1", customers.RuleViolated, ()),
         EventType("customers.project-recorded.v1", customers.ProjectRecorded, ("pipeline",)),
         EventType("customers.bans-changed.v1", customers.BansChanged, ("mailing",)),
@@ -73,25 +75,29 @@ CATALOGUE: dict[str, EventType] = {
             fleeting=True,
         ),
         EventType("customers.consent-baselined.v1", customers.ConsentBaselined, ("mailing",)),
-        EventType("customers.person-erased.v1", customers.PersonErased, ("activities", "pipeline")),
+        EventType("customers.person-erased.v1", customers.PersonErased, PROJECTING),
         EventType(
             "mailing.consent-probed.v1", mailing.ConsentProbed, ("customers",), fleeting=True
         ),
         EventType("mailing.contact-unsubscribed.v1", mailing.ContactUnsubscribed, ("customers",)),
         EventType("mailing.recipient-handed-off.v1", mailing.RecipientHandedOff, ()),
         EventType("mailing.segment-members-changed.v1", mailing.SegmentMembersChanged, ()),
-        EventType("activities.activity-saved.v1", activities.ActivitySaved, ("pipeline",)),
-        EventType("activities.activity-deleted.v1", activities.ActivityDeleted, ()),
-        EventType("activities.classification-saved.v1", activities.ClassificationSaved, ()),
+        EventType(
+            "activities.activity-saved.v1", activities.ActivitySaved, ("pipeline", "mailing")
+        ),
+        EventType("activities.activity-deleted.v1", activities.ActivityDeleted, ("mailing",)),
+        EventType(
+            "activities.classification-saved.v1", activities.ClassificationSaved, ("mailing",)
+        ),
         EventType("activities.target-progressed.v1", activities.TargetProgressed, ()),
         EventType("activities.target-reached.v1", activities.TargetReached, ()),
         EventType("pipeline.user-group-saved.v1", pipeline.UserGroupSaved, ("activities",)),
         EventType("pipeline.opportunity-closed.v1", pipeline.OpportunityClosed, ("activities",)),
-        EventType("pipeline.opportunity-saved.v1", pipeline.OpportunitySaved, ()),
-        EventType("pipeline.opportunity-deleted.v1", pipeline.OpportunityDeleted, ()),
+        EventType("pipeline.opportunity-saved.v1", pipeline.OpportunitySaved, ("mailing",)),
+        EventType("pipeline.opportunity-deleted.v1", pipeline.OpportunityDeleted, ("mailing",)),
         EventType("pipeline.opportunity-stage-changed.v1", pipeline.OpportunityStageChanged, ()),
         EventType("pipeline.opportunity-went-stale.v1", pipeline.OpportunityWentStale, ()),
-        EventType("pipeline.classification-saved.v1", pipeline.ClassificationSaved, ()),
+        EventType("pipeline.classification-saved.v1", pipeline.ClassificationSaved, ("mailing",)),
     )
 }
 

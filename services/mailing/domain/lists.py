@@ -1,7 +1,7 @@
-"""What mailing must know of the classification lists: who holds them and what lies in what.
+"""What mailing must know of the lists of all services: who holds them and what lies in what.
 
-Lists come and go in customers; only those that lie in or bundle another list, or are held by
-contacts, are named here. A test compares.
+Lists come and go there; only those that lie in another list, those of customers that bundle
+another one, and those held by contacts are named here. A test compares.
 """
 
 from shared.contracts.held import token
@@ -16,6 +16,7 @@ INSIDE = {
     "customer_attribute_choice": "customer_attribute",
     CONTACT_ATTRIBUTE: "contact_group",
     "contact_attribute_choice": CONTACT_ATTRIBUTE,
+    "stage": "pipeline",
 }
 BUNDLES = {"status_group": CUSTOMER_STATUS}
 OF_CONTACTS = frozenset(

@@ -2,53 +2,40 @@
 
 from services.mailing.domain.addresses import address_key
 from services.mailing.domain.channels import Channel
+from services.mailing.domain.facts import ContactFacts
 from services.mailing.domain.keys import address_gate
 from services.mailing.domain.lists import CONTACT_ATTRIBUTE
+from services.mailing.handlers.news import news_of
+from services.mailing.handlers.touch import touch
 from services.mailing.persistence import bans, gate
-from services.mailing.persistence.projection import ContactRow, save_contacts
-from shared.chassis.messages import Batch
-from shared.chassis.newest import newest
+from services.mailing.persistence.projection import save_contacts
+from shared.chassis.messages import Batch, Message
 from shared.chassis.unit_of_work import UnitOfWork
-from shared.contracts.customers import ContactDeleted, ContactSaved
+from shared.contracts.customers import ContactSaved
 from shared.contracts.erp import PostalAddress
 from shared.contracts.held import tokens
 
 
 async def on_contact_saved(batch: Batch[ContactSaved], uow: UnitOfWork) -> None:
     """Project contacts; the new address of a banned contact is banned with the same commit."""
-    saved = newest(
-        (message.data for message in batch),
-        key=lambda data: data.contact_id,
-        version=lambda data: data.version,
-    )
     await bans.serialise(uow.connection)
-    changed = await save_contacts(uow.connection, [_row(data) for data in saved])
-    uncovered = await bans.uncovered_addresses(uow.connection, changed)
+    changed = await save_contacts(uow.connection, news_of(batch, uow, _saved))
+    uncovered = await bans.uncovered_addresses(
+        uow.connection, sorted(one.after.contact_id for one in changed)
+    )
     if uncovered:
         gates = {address_gate(channel, key) for channel, key, _ in uncovered}
         await gate.lock_exclusive(uow.connection, gates)
         await bans.cover(uow.connection, uncovered)
         await gate.settle(uow.connection, gates)
+    await touch(changed, uow)
 
 
-async def on_contact_deleted(batch: Batch[ContactDeleted], uow: UnitOfWork) -> None:
-    """Project deletions as tombstones without personal data; bans stay as they are."""
-    deleted = newest(
-        (message.data for message in batch),
-        key=lambda data: data.contact_id,
-        version=lambda data: data.version,
-    )
-    await bans.serialise(uow.connection)
-    await save_contacts(
-        uow.connection,
-        [ContactRow(data.contact_id, data.version, deleted=True) for data in deleted],
-    )
-
-
-def _row(data: ContactSaved) -> ContactRow:
+def _saved(message: Message[ContactSaved]) -> ContactFacts:
+    data = message.data
     person = data.person
     address = person.address or PostalAddress()
-    return ContactRow(
+    return ContactFacts(
         contact_id=data.contact_id,
         version=data.version,
         first_name=person.first_name,
@@ -67,6 +54,7 @@ def _row(data: ContactSaved) -> ContactRow:
         post_key=address_key(
             Channel.POST, address.street, address.postal_code, address.city, address.country
         ),
+        attribute_values=data.attribute_values,
         held=tokens({**data.classifications, CONTACT_ATTRIBUTE: data.attributes}),
         links=tuple((role.customer_id, role.role) for role in data.customers),
     )

@@ -1,51 +1,11 @@
-"""The values of the classification lists: kept by version, and what each of them covers now."""
+"""The values of the classification lists: what each of them covers now."""
 
-import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.mailing.persistence.projection import SEPARATOR
 from services.mailing.persistence.projection_tables import NOT_TOLD
-
-
-@dataclass(frozen=True, slots=True)
-class ValueRow:
-    """One value of a list as it is to stand; what it lies in and bundles are named by tokens."""
-
-    token: str
-    list_name: str
-    number: int
-    version: int
-    title: str
-    titles: Mapping[str, str]
-    above: str | None
-    bundled: tuple[str, ...]
-    flags: Mapping[str, bool]
-    archived: bool
-    removed: bool
-
-
-async def save_values(connection: AsyncConnection, rows: Sequence[ValueRow]) -> None:
-    """Take over the values that are newer than what stands; one row per token, please."""
-    await connection.execute(
-        _SAVE,
-        {
-            "tokens": [row.token for row in rows],
-            "lists": [row.list_name for row in rows],
-            "numbers": [row.number for row in rows],
-            "versions": [row.version for row in rows],
-            "titles": [row.title for row in rows],
-            "translated": [json.dumps(dict(row.titles)) for row in rows],
-            "above": [row.above for row in rows],
-            "bundled": [SEPARATOR.join(row.bundled) for row in rows],
-            "flags": [json.dumps(dict(row.flags)) for row in rows],
-            "archived": [row.archived for row in rows],
-            "removed": [row.removed for row in rows],
-        },
-    )
 
 
 async def covered(connection: AsyncConnection, asked: Collection[str]) -> dict[str, list[str]]:
@@ -85,26 +45,6 @@ async def not_told(connection: AsyncConnection) -> tuple[bool, bool]:
     return row.customers, row.contacts
 
 
-_SAVE = text(
-    """
-    INSERT INTO classification (token, list_name, number, version, title, titles, above, bundled,
-                                flags, archived, removed)
-    SELECT token, list_name, number, version, title, CAST(titles AS jsonb), above,
-           string_to_array(bundled, E'\\n'), CAST(flags AS jsonb), archived, removed
-    FROM unnest(CAST(:tokens AS text[]), CAST(:lists AS text[]), CAST(:numbers AS integer[]),
-                CAST(:versions AS bigint[]), CAST(:titles AS text[]), CAST(:translated AS text[]),
-                CAST(:above AS text[]), CAST(:bundled AS text[]), CAST(:flags AS text[]),
-                CAST(:archived AS boolean[]), CAST(:removed AS boolean[]))
-         AS new (token, list_name, number, version, title, titles, above, bundled, flags, archived,
-                 removed)
-    ORDER BY token COLLATE "C"
-    ON CONFLICT (token) DO UPDATE SET
-        version = EXCLUDED.version, title = EXCLUDED.title, titles = EXCLUDED.titles,
-        above = EXCLUDED.above, bundled = EXCLUDED.bundled, flags = EXCLUDED.flags,
-        archived = EXCLUDED.archived, removed = EXCLUDED.removed
-    WHERE EXCLUDED.version > classification.version
-    """
-)
 # Values are moved by messages that may come in any order, so that for a while a tree may hold a
 # ring: UNION goes round it once.
 _COVERED = text(

@@ -5,6 +5,9 @@ from sqlalchemy.dialects.postgresql import UUID
 
 from shared.chassis.tables import NAMING, add_chassis_tables
 
+# An array of arrays must be a rectangle; texts may differ in length.
+SEPARATOR = "\n"
+
 metadata = MetaData(naming_convention=NAMING)
 add_chassis_tables(metadata)
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.mailing.persistence.rules import Condition
 
-_EVALUATING = 8433313
+_EVALUATING = 8433322
 
 
 @dataclass(frozen=True, slots=True)

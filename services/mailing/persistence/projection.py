@@ -1,184 +1,182 @@
 """The projection of customers and contacts: the newest version wins, in whatever order.
 
 A version that stands already is taken over again where its classifications were never told: so a
-republish completes what came before these were kept.
+republish completes what came before these were kept. Who is erased stays so, whatever is told.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-# An array of arrays must be a rectangle; texts may differ in length.
-SEPARATOR = "\n"
+from services.mailing.domain.facts import Changed, ContactFacts, CustomerFacts, News, Told
+from services.mailing.persistence.projection_rows import Rows
+
+_NEWER = """
+    (new.version > {0}.version
+     OR (new.version = {0}.version AND {0}.held_version <> {0}.version))
+"""
+_HELD_VERSION = {"held_version": "new.version"}
+_CUSTOMERS = Rows("customer", CustomerFacts, newer=_NEWER.format("customer"), derived=_HELD_VERSION)
+_CONTACTS = Rows(
+    "contact",
+    ContactFacts,
+    newer=f"NOT contact.erased AND (new.erased OR {_NEWER.format('contact')})",
+    derived=_HELD_VERSION,
+)
+
+Links = dict[UUID, str | None]
+"""The role that a contact has at each of its customers."""
 
 
-@dataclass(frozen=True, slots=True)
-class CustomerRow:
-    """One customer as it is to stand in the projection."""
-
-    customer_id: UUID
-    version: int
-    deleted: bool = False
-    number: str = ""
-    name: str = ""
-    started_on: date | None = None
-    start_source: str | None = None
-    ended_on: date | None = None
-    held: tuple[str, ...] = ()
+async def save_customers(
+    connection: AsyncConnection, news: Sequence[News[CustomerFacts]]
+) -> list[Changed[CustomerFacts]]:
+    """Take over the customers that are newer than what stands; return them and what they were."""
+    return await _CUSTOMERS.take_over(connection, news)
 
 
-@dataclass(frozen=True, slots=True)
-class ContactRow:
-    """One contact as it is to stand in the projection; links are (customer, role)."""
+async def save_contacts(
+    connection: AsyncConnection, news: Sequence[News[ContactFacts]]
+) -> list[Changed[ContactFacts]]:
+    """Take over the contacts that are newer, with links; return them and what they were.
 
-    contact_id: UUID
-    version: int
-    deleted: bool = False
-    first_name: str = ""
-    last_name: str = ""
-    email: str | None = None
-    mobile: str | None = None
-    phone: str | None = None
-    street: str | None = None
-    postal_code: str | None = None
-    city: str | None = None
-    country: str | None = None
-    language: str | None = None
-    attributes: tuple[int, ...] = ()
-    email_key: str | None = None
-    sms_key: str | None = None
-    post_key: str | None = None
-    held: tuple[str, ...] = ()
-    links: tuple[tuple[UUID, str | None], ...] = ()
+    One at a time relates contacts and their links: see `bans.serialise`.
+    """
+    changed = await _CONTACTS.take_over(connection, news)
+    stood = await _links_of(connection, [one.after.key for one in changed if one.before])
+    await _relink(connection, changed, stood)
+    return [
+        replace(one, before=replace(one.before, links=tuple(sorted(stood[one.after.key].items()))))
+        if one.before
+        else one
+        for one in changed
+    ]
 
 
-async def save_customers(connection: AsyncConnection, rows: Sequence[CustomerRow]) -> None:
-    """Take over the customers that are newer than what stands; one row per id, please."""
-    await connection.execute(
-        _CUSTOMERS,
-        {
-            "ids": [row.customer_id for row in rows],
-            "versions": [row.version for row in rows],
-            "deleted": [row.deleted for row in rows],
-            "numbers": [row.number for row in rows],
-            "names": [row.name for row in rows],
-            "started": [row.started_on for row in rows],
-            "sources": [row.start_source for row in rows],
-            "ended": [row.ended_on for row in rows],
-            "held": [SEPARATOR.join(row.held) for row in rows],
-        },
-    )
+async def erase_contacts(
+    connection: AsyncConnection, told: Mapping[UUID, tuple[int, Told]]
+) -> list[Changed[ContactFacts]]:
+    """
+    Empty these contacts, told at these versions, and all who were merged into them, for ever.
 
-
-async def save_contacts(connection: AsyncConnection, rows: Sequence[ContactRow]) -> list[UUID]:
-    """Take over the contacts that are newer, with their links; return which ones changed."""
-    result = await connection.execute(
-        _CONTACTS,
-        {
-            "ids": [row.contact_id for row in rows],
-            "versions": [row.version for row in rows],
-            "deleted": [row.deleted for row in rows],
-            "first_names": [row.first_name for row in rows],
-            "last_names": [row.last_name for row in rows],
-            "emails": [row.email for row in rows],
-            "mobiles": [row.mobile for row in rows],
-            "phones": [row.phone for row in rows],
-            "streets": [row.street for row in rows],
-            "postal_codes": [row.postal_code for row in rows],
-            "cities": [row.city for row in rows],
-            "countries": [row.country for row in rows],
-            "languages": [row.language for row in rows],
-            "attributes": [f"{{{','.join(map(str, row.attributes))}}}" for row in rows],
-            "email_keys": [row.email_key for row in rows],
-            "sms_keys": [row.sms_key for row in rows],
-            "post_keys": [row.post_key for row in rows],
-            "held": [SEPARATOR.join(row.held) for row in rows],
-        },
-    )
-    changed = {contact_id for (contact_id,) in result}
-    links = {
-        (row.contact_id, customer_id): role
-        for row in rows
-        if row.contact_id in changed
-        for customer_id, role in row.links
+    Those who are not known yet are known as erased from now on.
+    """
+    result = await connection.execute(_PERSONS, {"ids": list(told)})
+    persons = {
+        one: News(ContactFacts(one, version, deleted=True, erased=True), by)
+        for one, (version, by) in told.items()
     }
-    if changed:
-        await connection.execute(_UNLINK, {"ids": list(changed)})
-    if links:
+    for row in result:
+        version, by = told[row.root]
+        facts = ContactFacts(
+            row.contact_id,
+            max(version, row.version) if row.contact_id == row.root else row.version,
+            deleted=True,
+            erased=True,
+            merged_into=row.merged_into,
+        )
+        persons[row.contact_id] = News(facts, by)
+    return await save_contacts(connection, list(persons.values()))
+
+
+async def erased_among(connection: AsyncConnection, contact_ids: Collection[UUID]) -> set[UUID]:
+    """Return those of these contacts who are erased."""
+    result = await connection.execute(_ERASED, {"ids": list(contact_ids)})
+    return set(result.scalars())
+
+
+async def _links_of(
+    connection: AsyncConnection, contact_ids: Collection[UUID]
+) -> dict[UUID, Links]:
+    found: dict[UUID, Links] = {one: {} for one in contact_ids}
+    if found:
+        for row in await connection.execute(_LINKS, {"ids": list(found)}):
+            found[row.contact_id][row.customer_id] = row.role
+    return found
+
+
+async def _relink(
+    connection: AsyncConnection,
+    changed: Collection[Changed[ContactFacts]],
+    stood: Mapping[UUID, Links],
+) -> None:
+    """Remove the links that are gone or are others now, and add what is new; the rest stays."""
+    gone: list[tuple[UUID, UUID]] = []
+    added: list[tuple[UUID, UUID, str | None]] = []
+    for one in changed:
+        contact_id, links = one.after.contact_id, dict(one.after.links)
+        before = stood.get(contact_id, {})
+        gone += [
+            (contact_id, customer_id)
+            for customer_id, role in before.items()
+            if customer_id not in links or links[customer_id] != role
+        ]
+        added += [
+            (contact_id, customer_id, role)
+            for customer_id, role in links.items()
+            if customer_id not in before or before[customer_id] != role
+        ]
+    moment = next((one.told.at for one in changed), None)
+    if gone:
+        contacts, customers = zip(*gone, strict=True)
+        await connection.execute(
+            _UNLINK,
+            {
+                "contacts": list(contacts),
+                "customers": list(customers),
+                "moment": moment and moment.isoformat(),
+            },
+        )
+    if added:
+        contacts, customers, roles = zip(*added, strict=True)
         await connection.execute(
             _LINK,
             {
-                "contacts": [contact_id for contact_id, _ in links],
-                "customers": [customer_id for _, customer_id in links],
-                "roles": list(links.values()),
+                "contacts": list(contacts),
+                "customers": list(customers),
+                "roles": list(roles),
+                "told_at": moment,
             },
         )
-    return sorted(changed)
 
 
-_CUSTOMERS = text(
+_LINKS = text(
+    "SELECT contact_id, customer_id, role FROM contact_customer "
+    "WHERE contact_id = ANY(CAST(:ids AS uuid[]))"
+)
+# What is removed says no more when it ended: the moment is told to the trigger that keeps it.
+_UNLINK = text(
     """
-    INSERT INTO customer (customer_id, version, deleted, number, name, started_on, start_source,
-                          ended_on, held, held_version)
-    SELECT id, version, deleted, number, name, started_on, source, ended_on,
-           string_to_array(held, E'\n'), version
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:versions AS bigint[]), CAST(:deleted AS boolean[]),
-                CAST(:numbers AS text[]), CAST(:names AS text[]), CAST(:started AS date[]),
-                CAST(:sources AS text[]), CAST(:ended AS date[]), CAST(:held AS text[]))
-         AS new (id, version, deleted, number, name, started_on, source, ended_on, held)
-    ORDER BY id
-    ON CONFLICT (customer_id) DO UPDATE SET
-        version = EXCLUDED.version, deleted = EXCLUDED.deleted, number = EXCLUDED.number,
-        name = EXCLUDED.name, started_on = EXCLUDED.started_on,
-        start_source = EXCLUDED.start_source, ended_on = EXCLUDED.ended_on,
-        held = EXCLUDED.held, held_version = EXCLUDED.held_version
-    WHERE EXCLUDED.version > customer.version
-       OR (EXCLUDED.version = customer.version AND customer.held_version <> customer.version)
+    WITH told AS MATERIALIZED (SELECT set_config('suhde.moment', :moment, true))
+    DELETE FROM contact_customer AS link
+    USING told, unnest(CAST(:contacts AS uuid[]), CAST(:customers AS uuid[]))
+                AS gone (contact_id, customer_id)
+    WHERE link.contact_id = gone.contact_id AND link.customer_id = gone.customer_id
     """
 )
-_CONTACTS = text(
-    """
-    INSERT INTO contact (contact_id, version, deleted, first_name, last_name, email, mobile, phone,
-                         street, postal_code, city, country, language, attributes, email_key,
-                         sms_key, post_key, held, held_version)
-    SELECT id, version, deleted, first_name, last_name, email, mobile, phone, street, postal_code,
-           city, country, language, CAST(attributes AS integer[]), email_key, sms_key, post_key,
-           string_to_array(held, E'\n'), version
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:versions AS bigint[]), CAST(:deleted AS boolean[]),
-                CAST(:first_names AS text[]), CAST(:last_names AS text[]), CAST(:emails AS text[]),
-                CAST(:mobiles AS text[]), CAST(:phones AS text[]), CAST(:streets AS text[]),
-                CAST(:postal_codes AS text[]), CAST(:cities AS text[]), CAST(:countries AS text[]),
-                CAST(:languages AS text[]), CAST(:attributes AS text[]),
-                CAST(:email_keys AS text[]), CAST(:sms_keys AS text[]), CAST(:post_keys AS text[]),
-                CAST(:held AS text[]))
-         AS new (id, version, deleted, first_name, last_name, email, mobile, phone, street,
-                 postal_code, city, country, language, attributes, email_key, sms_key, post_key,
-                 held)
-    ORDER BY id
-    ON CONFLICT (contact_id) DO UPDATE SET
-        version = EXCLUDED.version, deleted = EXCLUDED.deleted, first_name = EXCLUDED.first_name,
-        last_name = EXCLUDED.last_name, email = EXCLUDED.email, mobile = EXCLUDED.mobile,
-        phone = EXCLUDED.phone, street = EXCLUDED.street,
-        postal_code = EXCLUDED.postal_code, city = EXCLUDED.city,
-        country = EXCLUDED.country, language = EXCLUDED.language,
-        attributes = EXCLUDED.attributes, email_key = EXCLUDED.email_key,
-        sms_key = EXCLUDED.sms_key, post_key = EXCLUDED.post_key,
-        held = EXCLUDED.held, held_version = EXCLUDED.held_version
-    WHERE EXCLUDED.version > contact.version
-       OR (EXCLUDED.version = contact.version AND contact.held_version <> contact.version)
-    RETURNING contact_id
-    """
-)
-_UNLINK = text("DELETE FROM contact_customer WHERE contact_id = ANY(CAST(:ids AS uuid[]))")
 _LINK = text(
     """
-    INSERT INTO contact_customer (contact_id, customer_id, role)
-    SELECT contact_id, customer_id, role
+    INSERT INTO contact_customer (contact_id, customer_id, role, told_at)
+    SELECT contact_id, customer_id, role, :told_at
     FROM unnest(CAST(:contacts AS uuid[]), CAST(:customers AS uuid[]), CAST(:roles AS text[]))
          AS new (contact_id, customer_id, role)
     """
+)
+_PERSONS = text(
+    """
+    WITH RECURSIVE person (contact_id, root) AS (
+        SELECT id, id FROM unnest(CAST(:ids AS uuid[])) AS told (id)
+        UNION
+        SELECT merged.contact_id, person.root
+        FROM contact AS merged JOIN person ON merged.merged_into = person.contact_id)
+    SELECT DISTINCT ON (contact_id) contact_id, contact.version, contact.merged_into, person.root
+    FROM person JOIN contact USING (contact_id)
+    ORDER BY contact_id, contact_id <> root, root
+    """
+)
+_ERASED = text(
+    "SELECT contact_id FROM contact WHERE contact_id = ANY(CAST(:ids AS uuid[])) AND erased"
 )

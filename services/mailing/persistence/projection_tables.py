@@ -43,9 +43,10 @@ def _told() -> tuple[Column[object], ...]:
     )
 
 
-def _of_customer() -> tuple[Column[object], Column[object]]:
-    # Whom it was told of, and who stands for him now that customers were merged.
-    return uuid("told_customer_id", nullable=False), uuid("customer_id", nullable=False)
+def _of_customer(*, nullable: bool = True) -> tuple[Column[object], Column[object]]:
+    # Whom it was told of, and who stands for him now that customers were merged; of tombstones
+    # none is known.
+    return uuid("told_customer_id", nullable=nullable), uuid("customer_id", nullable=nullable)
 
 
 def _values() -> Column[object]:
@@ -119,6 +120,10 @@ Table(
     *_told(),
     Index("ix_contact_attributes", "attributes", postgresql_using="gin"),
     Index("ix_contact_held", "held", postgresql_using="gin"),
+    # Who was merged into this one?
+    Index(
+        "ix_contact_merged_into", "merged_into", postgresql_where=text("merged_into IS NOT NULL")
+    ),
     Index("ix_contact_not_told", "contact_id", postgresql_where=text(NOT_TOLD)),
 )
 Table(
@@ -167,12 +172,12 @@ Table(
     Column("document_id", Text, primary_key=True),
     Column("version", BigInteger),
     flag("voided"),
-    *_of_customer(),
+    *_of_customer(nullable=False),
     Column("document_date", Date),
     moment("recorded_at"),
     Column("currency", Text),
-    Column("net_amount", Numeric(18, 4)),
-    Column("margin", Numeric(18, 4)),
+    Column("net_amount", Numeric(19, 4)),
+    Column("margin", Numeric(19, 4)),
     *_told(),
     Index("ix_document_customer_id", "customer_id", "document_date"),
     Index("ix_document_told_customer_id", "told_customer_id"),
@@ -217,7 +222,7 @@ Table(
     Column("closed", Boolean),
     Column("closed_on", Date),
     Column("expected_close", Date),
-    Column("value", Numeric(18, 4)),
+    Column("value", Numeric(19, 4)),
     Column("currency", Text),
     Column("sellers", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     *_told(),

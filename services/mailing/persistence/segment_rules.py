@@ -63,7 +63,7 @@ async def begin(
 
 async def lock_references(connection: AsyncConnection) -> None:
     """Let nobody else make a rule that asks about segments, until the transaction ends."""
-    await connection.execute(text("SELECT pg_advisory_xact_lock(8433314)"))
+    await connection.execute(text("SELECT pg_advisory_xact_lock(8433323)"))
 
 
 async def to_build(connection: AsyncConnection) -> RuleToBuild | None:

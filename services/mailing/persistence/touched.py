@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.mailing.domain.changes import Touch
 from services.mailing.domain.lists import BUNDLES
-from services.mailing.persistence.projection import SEPARATOR
+from services.mailing.persistence.columns import SEPARATOR
 
-_WRITING = 8433312
+_WRITING = 8433321
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,10 +187,12 @@ _SPREAD = text(
         SELECT token FROM down
         UNION SELECT unnest(bundled) FROM classification WHERE token = CAST(:token AS text)) AS one)
     INSERT INTO touched (contact_id, customer_id, keys, cause, told_type, told_by, at)
-    SELECT contact_id, NULL, CAST(:keys AS text[]), :cause, :type, :teller, :at
+    SELECT contact_id, CAST(NULL AS uuid), CAST(:keys AS text[]), :cause, :type, :teller,
+           CAST(:at AS timestamptz)
     FROM contact WHERE held && (SELECT tokens FROM held) AND NOT deleted
     UNION ALL
-    SELECT NULL, customer_id, CAST(:keys AS text[]), :cause, :type, :teller, :at
+    SELECT NULL, customer_id, CAST(:keys AS text[]), :cause, :type, :teller,
+           CAST(:at AS timestamptz)
     FROM customer WHERE held && (SELECT tokens FROM held) AND NOT deleted
     """
 )

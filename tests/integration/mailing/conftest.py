@@ -18,10 +18,18 @@ async def rig(postgres: Postgres) -> AsyncIterator[Rig]:
 
 @pytest.fixture
 async def api(rig: Rig) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the service's HTTP API that holds its key."""
+    """A client of the service's HTTP API that holds its key; what it writes is followed at once."""
+
+    async def follow(response: httpx.Response) -> None:
+        if response.request.method != "GET":
+            await rig.settle()
+
     app = create_app([rig.service], api_key=SecretStr(KEY), title="mailing", version="0")
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(
-        transport=transport, base_url="http://suhde", headers={"Authorization": f"Bearer {KEY}"}
+        transport=transport,
+        base_url="http://suhde",
+        headers={"Authorization": f"Bearer {KEY}"},
+        event_hooks={"response": [follow]},
     ) as client:
         yield client

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 
@@ -14,9 +15,11 @@ from services.mailing import bootstrap
 from services.mailing.domain.channels import Channel, Purpose
 from services.mailing.handlers.consent import probe_consent
 from services.mailing.handlers.hand_off import HandOff, Refused, Released, hand_off
+from services.mailing.handlers.keep_members import MemberKeeper
 from services.mailing.persistence.tables import metadata
 from services.mailing.settings import Settings
 from shared.chassis.bus.in_process import InProcessBus
+from shared.chassis.clock import Clock, system_clock
 from shared.chassis.messages import Incoming
 from shared.chassis.migrations import upgrade
 from shared.chassis.service import Service
@@ -33,7 +36,7 @@ EMAIL_ONLY = customers.Bans(email=True)
 
 
 @asynccontextmanager
-async def open_rig(postgres: Postgres) -> AsyncIterator["Rig"]:
+async def open_rig(postgres: Postgres, *, clock: Clock = system_clock) -> AsyncIterator["Rig"]:
     """The mailing service on a new database of its own, not running, with hands to feed it."""
 
     async def build(engine: object) -> None:
@@ -41,8 +44,9 @@ async def open_rig(postgres: Postgres) -> AsyncIterator["Rig"]:
 
     async with postgres.database("mailing", build) as url:
         settings = Settings(database_url=url, broker_url="amqp://unused", api_key=KEY, pool_size=8)
-        service = bootstrap.build(settings, InProcessBus())
-        yield Rig(service, limit_seconds=settings.consent_limit_seconds)
+        service = bootstrap.build(settings, InProcessBus(), clock=clock)
+        keeper = MemberKeeper(service.units, service.units, ZoneInfo(settings.time_zone))
+        yield Rig(service, keeper, limit_seconds=settings.consent_limit_seconds)
         await service.engine.dispose()
 
 
@@ -51,6 +55,7 @@ class Rig:
     """One mailing service that is not running: it works when told to."""
 
     service: Service
+    keeper: MemberKeeper
     limit_seconds: float
 
     async def hear(self, *data: Contract) -> None:
@@ -73,8 +78,13 @@ class Rig:
         await self.service.inbox.store(messages)
         while await self.service.worker.work_batch():
             pass
+        await self.settle()
         left = await self.rows("SELECT type, state, detail FROM inbox WHERE state <> 'done'")
         assert not left, left
+
+    async def settle(self) -> None:
+        """Build and follow until the members of all segments are up to date."""
+        await self.keeper.settle()
 
     async def rows(self, sql: str, **parameters: object) -> list[tuple[Any, ...]]:
         async with self.service.engine.connect() as connection:

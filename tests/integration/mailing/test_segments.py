@@ -82,7 +82,6 @@ async def test_rule_trees_are_bounded_and_segments_are_versioned(
         {"op": "any", "rules": []},
         {"op": "sql", "text": "TRUE"},
         {**SAUNA, "more": 1},
-        {"op": "relationship_start_between"},
         {"op": "relationship_start_between", "from_day": 5},
     ):
         answer = await api.post("/v1/segments", json={"name": "Bad", "rule": bad})

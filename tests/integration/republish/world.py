@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import httpx
 from sqlalchemy import text
@@ -49,7 +50,7 @@ async def people(api: httpx.AsyncClient, *, contacts: int = 4) -> list[dict[str,
 
 async def told_to_mailing(customers: Service, *, since: int = 0) -> list[Incoming]:
     """Return what mailing hears of the outbox behind a row, as the relay sends it."""
-    return await told_to(subscriptions(), customers, since=since)
+    return await told_to(subscriptions(ZoneInfo("UTC")), customers, since=since)
 
 
 async def told_to(types: Iterable[str], customers: Service, *, since: int = 0) -> list[Incoming]:

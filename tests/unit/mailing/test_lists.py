@@ -1,7 +1,9 @@
-"""What mailing says of the lists is what customers says of them."""
+"""What mailing says of the lists is what their services say of them."""
 
+from services.activities.domain.lists import LISTS as OF_ACTIVITIES
 from services.customers.domain.lists import CONTACT, CUSTOMER, LISTS
 from services.mailing.domain import lists
+from services.pipeline.domain.lists import LISTS as OF_PIPELINE
 
 
 def test_mailing_and_customers_agree_on_every_list() -> None:
@@ -19,3 +21,15 @@ def test_mailing_and_customers_agree_on_every_list() -> None:
         assert (name in lists.OF_CONTACTS_ALONE) == (
             not any(CUSTOMER in one.held_by for one in holders)
         ), name
+
+
+def test_no_two_services_have_lists_of_one_name_since_tokens_name_only_the_list() -> None:
+    names = [*LISTS, *OF_ACTIVITIES, *OF_PIPELINE]
+    assert len(set(names)) == len(names)
+
+
+def test_mailing_knows_in_which_list_those_of_activities_and_pipeline_lie() -> None:
+    for name, definition in (OF_ACTIVITIES | OF_PIPELINE).items():
+        if definition.home is not None:
+            assert lists.above(name, 5) == f"{definition.home}/5"
+    assert lists.above("stage", 2) == "pipeline/2"

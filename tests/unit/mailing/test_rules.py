@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from services.mailing.domain.rules import MAX_NUMBERS, Rule, named_values, walk
+from services.mailing.domain.conditions import MAX_NUMBERS
+from services.mailing.domain.rules import Rule, named_values, walk
 
 MANUAL = Path(__file__).parents[3] / "docs/how-to/segments.md"
 
