@@ -37,6 +37,7 @@ PROBLEM = "application/problem+json"
 OPEN = {"/health/live", "/health/ready", "/calendar/{secret}.ics"}
 # Lists that have no pages, and how long they can be; docs/performance.md tells what they cost.
 BOUNDED = {
+    "/v1/segments/{segment_id}/builds": 500,
     "/v1/<list>": MOST_VALUES,
     "/v1/<list>/usage": MOST_VALUES,
     "/v1/customer-status-choices": 2 * MOST_VALUES,

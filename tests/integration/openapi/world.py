@@ -79,6 +79,8 @@ class World:
         """Return values that the first parameter of a path may have; `name` is its name."""
         before = path.partition("{")[0].rstrip("/").rpartition("/")[2]
         before = INSIDE.get(name, before)
+        if name == "contact_id" and "/pins/" in path:
+            before = "reachability"
         if path.endswith("/events"):
             # Of what never ends, the answer would not end either.
             before = "operations"
@@ -152,6 +154,12 @@ class World:
             rule = {"op": "all", "rules": []}
             segment = await made(self.api, "/v1/segments", name=str(uuid4()), rule=rule)
             self.ids["segments"].append(segment["segment_id"])
+            await self.mailing.settle()
+            if "/pins" in path:
+                await self._mailed()
+                person = self.ids["reachability"][-1]
+                url = f"/v1/segments/{segment['segment_id']}/pins/{person}"
+                assert (await self.api.put(url, json={"inside": True})).status_code == 200
         elif path.startswith(("/v1/operations", "/v1/jobs")):
             await self._operation()
             await self._job()
@@ -298,6 +306,7 @@ async def open_world(postgres: Postgres) -> AsyncIterator[World]:
             assert service.jobs is not None
             running = asyncio.create_task(service.jobs.run())
             await _fill(world, service)
+            await world.remake("/v1/segments/{segment_id}/pins")
             yield world
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
