@@ -155,6 +155,7 @@ class World:
             segment = await made(self.api, "/v1/segments", name=str(uuid4()), rule=rule)
             self.ids["segments"].append(segment["segment_id"])
             await self.mailing.settle()
+            await self.mailing.refresh()
             if "/pins" in path:
                 await self._mailed()
                 person = self.ids["reachability"][-1]
