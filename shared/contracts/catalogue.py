@@ -62,7 +62,9 @@ CATALOGUE: dict[str, EventType] = {
         ),
         EventType("customers.relationship-started.v1", customers.RelationshipStarted, ()),
         EventType("customers.relationship-ended.v1", customers.RelationshipEnded, ()),
-        EventType("customers.document-recorded.v1", customers.DocumentRecorded, ("pipeline", "mailing")),
+        EventType(
+            "customers.document-recorded.v1", customers.DocumentRecorded, ("pipeline", "mailing")
+        ),
         EventType("customers.rule-violated.v1", customers.RuleViolated, ()),
         EventType("customers.project-recorded.v1", customers.ProjectRecorded, ("pipeline",)),
         EventType("customers.bans-changed.v1", customers.BansChanged, ("mailing",)),
@@ -79,9 +81,13 @@ CATALOGUE: dict[str, EventType] = {
         ),
         EventType("mailing.contact-unsubscribed.v1", mailing.ContactUnsubscribed, ("customers",)),
         EventType("mailing.recipient-handed-off.v1", mailing.RecipientHandedOff, ()),
-        EventType("activities.activity-saved.v1", activities.ActivitySaved, ("pipeline", "mailing")),
+        EventType(
+            "activities.activity-saved.v1", activities.ActivitySaved, ("pipeline", "mailing")
+        ),
         EventType("activities.activity-deleted.v1", activities.ActivityDeleted, ("mailing",)),
-        EventType("activities.classification-saved.v1", activities.ClassificationSaved, ("mailing",)),
+        EventType(
+            "activities.classification-saved.v1", activities.ClassificationSaved, ("mailing",)
+        ),
         EventType("activities.target-progressed.v1", activities.TargetProgressed, ()),
         EventType("activities.target-reached.v1", activities.TargetReached, ()),
         EventType("pipeline.user-group-saved.v1", pipeline.UserGroupSaved, ("activities",)),

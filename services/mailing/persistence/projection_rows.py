@@ -14,7 +14,7 @@ from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.mailing.domain.facts import Changed, Facts, News
-from services.mailing.persistence.columns import metadata
+from services.mailing.persistence.tables import metadata
 
 F = TypeVar("F", bound=Facts)
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
