@@ -6,6 +6,9 @@ from pathlib import Path
 from services.mailing.api.call_list import call_list_router
 from services.mailing.api.consent import consent_router
 from services.mailing.api.segments import segments_router
+from services.mailing.api.unsubscribe import MAX_BODY, ROUTE, unsubscribe_router
+from services.mailing.domain.link_keys import LinkKeys
+from services.mailing.domain.unsubscribe_tokens import link_giver
 from services.mailing.handlers.consent import show_consent
 from services.mailing.handlers.evaluate_rule import warn_of_not_told
 from services.mailing.handlers.loops import fencing, probing
@@ -45,6 +48,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         waiting_deadline=timedelta(hours=settings.waiting_deadline_hours),
     )
     limit = settings.consent_limit_seconds
+    keys = LinkKeys.read(settings.link_key.get_secret_value())
 
     async def consent_problem() -> str | None:
         consent = await show_consent(engine, limit_seconds=limit)
@@ -63,17 +67,22 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         routers=[
             segments_router(units, limit_seconds=limit),
             call_list_router(units),
-            consent_router(units, limit_seconds=limit),
+            consent_router(
+                units, limit_seconds=limit, links_of=link_giver(keys, settings.public_url)
+            ),
         ],
+        public_routers=[unsubscribe_router(units, keys)],
         versions=VERSIONS,
         metadata=metadata,
         retention=timedelta(days=settings.retention_days),
         fleeting=FLEETING,
         prepare=lambda: warn_of_not_told(units),
         loops=[("consent-probe", probing(units)), ("ban-fence", fencing(units))],
+        larger_bodies={ROUTE: MAX_BODY},
         checks={"consent": consent_problem},
         tags={
             "segments": "Groups of contacts by rules, their counts, members and recipients.",
+            "unsubscribe": "Links by which recipients say that they want no more.",
             "consent": "The gate: hand-offs, bans, reachability, and how fresh the news is.",
         },
     )
