@@ -1,4 +1,4 @@
-"""Stops of addresses by links and reports, as bans that were set here; and whom hand-offs reached."""
+"""Stops of addresses by links and reports, as bans that were set here; whom hand-offs reached."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Unsubscribe links: a POST bans at once and for sure, whatever else comes along changes nothing."""
+"""Unsubscribe links: a POST bans at once and for sure, and nothing else changes anything."""
 
 import asyncio
 import re
