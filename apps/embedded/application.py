@@ -68,8 +68,8 @@ async def compose(
     """
     Make and migrate the databases on this server, and compose the services on them.
 
-    What is no row of a database, such as attachments and the key of unsubscribe links, is kept below
-    `data`. `public_url` is where recipients reach this process.
+    What is no row of a database, such as attachments and the key of unsubscribe links, is kept
+    below `data`. `public_url` is where recipients reach this process.
     """
     await ensure_databases(base_url, DATABASES)
     bus = InProcessBus()

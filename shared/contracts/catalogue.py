@@ -78,6 +78,7 @@ CATALOGUE: dict[str, EventType] = {
             "mailing.consent-probed.v1", mailing.ConsentProbed, ("customers",), fleeting=True
         ),
         EventType("mailing.contact-unsubscribed.v1", mailing.ContactUnsubscribed, ("customers",)),
+        EventType("mailing.address-bounced.v1", mailing.AddressBounced, ()),
         EventType("mailing.recipient-handed-off.v1", mailing.RecipientHandedOff, ()),
         EventType("activities.activity-saved.v1", activities.ActivitySaved, ("pipeline",)),
         EventType("activities.activity-deleted.v1", activities.ActivityDeleted, ()),

@@ -1,4 +1,4 @@
-"""The public route of unsubscribe links (RFC 8058): whoever has the link may say no, by POST only."""
+"""The public route of unsubscribe links (RFC 8058): whoever has one may say no, by POST only."""
 
 import hashlib
 from email import message_from_bytes

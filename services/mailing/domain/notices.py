@@ -58,9 +58,7 @@ def read_notice(raw: bytes) -> Notice:
         raise NotADeliveryReport(f"It has over {MAX_PARTS} parts, or a part of no known type.")
     _require_report(BytesHeaderParser().parsebytes(raw))
     mail = message_from_bytes(raw)
-    parts = mail.get_payload()
-    if not isinstance(parts, list):
-        raise NotADeliveryReport("Its parts cannot be told apart.")
+    parts = _parts(mail)
     told = _told(parts)
     if len(told) > MAX_RECIPIENTS:
         raise NotADeliveryReport(f"It tells of over {MAX_RECIPIENTS} recipients.")
@@ -76,13 +74,19 @@ def _require_report(head: Message) -> None:
     raise NotADeliveryReport(f"It is {head.get_content_type()[:80]}, not multipart/report.")
 
 
+def _parts(message: Message) -> list[Message]:
+    payload = message.get_payload()
+    found = payload if isinstance(payload, list) else []
+    return [one for one in found if isinstance(one, Message)]
+
+
 def _told(parts: list[Message]) -> list[Noticed]:
     for part in parts:
         kind = part.get_content_type()
-        blocks = part.get_payload()
-        if kind == STATUS_PART and isinstance(blocks, list):
+        blocks = _parts(part)
+        if kind == STATUS_PART:
             return _failures(blocks[1:])
-        if kind == FEEDBACK_PART and isinstance(blocks, list) and blocks:
+        if kind == FEEDBACK_PART and blocks:
             return _complaints(blocks[0])
     raise NotADeliveryReport(f"It has neither {STATUS_PART} nor {FEEDBACK_PART}.")
 
@@ -114,7 +118,10 @@ def _complaints(fields: Message) -> list[Noticed]:
         raise NotADeliveryReport(f"Its Feedback-Type is {kind[:40]!r}, which is no complaint.")
     named = [str(one) for one in fields.get_all("original-rcpt-to", [])]
     addresses = [address for one in named if (address := _bare(one)) is not None]
-    return [Noticed(ReportKind.COMPLAINT, one) for one in addresses or [None]]
+    # Many leave the address out; what they return may hold a link of ours.
+    return [Noticed(ReportKind.COMPLAINT, one) for one in addresses] or [
+        Noticed(ReportKind.COMPLAINT, None)
+    ]
 
 
 def _address(block: Message, *names: str) -> str | None:
@@ -132,8 +139,8 @@ def _bare(text: str) -> str | None:
 
 def _returned(parts: list[Message]) -> str:
     for part in parts:
-        inside = part.get_payload()
-        if part.get_content_type() == "message/rfc822" and isinstance(inside, list) and inside:
+        inside = _parts(part)
+        if part.get_content_type() == "message/rfc822" and inside:
             return _field(inside[0], "list-unsubscribe")
         if part.get_content_type() in ("text/rfc822-headers", "message/rfc822-headers"):
             decoded = part.get_payload(decode=True)

@@ -65,13 +65,13 @@ class NotAMail(Refusal):
 
 
 class SignatureInvalid(Refusal):
-    """The provider is not known, the signature is not of its secret, or the moment is too far off."""
+    """The provider is not known, has not signed this, or has signed it too long ago."""
 
     kind = Kind.FORBIDDEN
     slug = "signature_invalid"
     remedy = (
-        "Sign the timestamp, a point and the body, as they are sent, with HMAC-SHA256 under a secret "
-        "of POST /v1/report-providers, within 5 minutes."
+        "Sign the timestamp, a point and the body, as they are sent, with HMAC-SHA256 under a "
+        "secret of POST /v1/report-providers, within 5 minutes."
     )
 
 

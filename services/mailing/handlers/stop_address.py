@@ -44,7 +44,7 @@ class Stop:
 
 
 async def hold_gates(addresses: Iterable[tuple[Channel, str]], uow: UnitOfWork) -> None:
-    """Wait for running hand-offs to these addresses; raise the database's lock timeout after 2 s."""
+    """Wait for running hand-offs to addresses; raise the database's lock timeout after 2 s."""
     await uow.connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
     gates = [address_gate(channel, key) for channel, key in addresses]
     await gate.lock_exclusive(uow.connection, gates)

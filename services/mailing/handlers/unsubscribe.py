@@ -18,8 +18,8 @@ async def unsubscribe(hand_off_id: UUID, units: UnitOfWorkFactory) -> None:
     Ban the address of a hand-off on its channel; it holds and is durable when this returns.
 
     The ban has the hand-off's id: the same link again does nothing, until that ban was lifted. If a
-    hand-off holds the gate for over 2 s the ban is kept and fenced soon. Of an erased person nothing
-    is written. Refuses a hand-off that is not known here.
+    hand-off holds the gate for over 2 s the ban is kept and fenced soon. Of an erased person
+    nothing is written. Refuses a hand-off that is not known here.
     """
     try:
         async with units() as uow:
