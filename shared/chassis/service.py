@@ -64,7 +64,7 @@ class Service:
     public_routers: Sequence[APIRouter] = ()
     # Statements of the service's own for the housekeeper.
     outdated: Sequence[str] = ()
-    # Paths, as in routes, that take larger bodies than others, and how many bytes.
+    # Paths, as in routes, that take larger bodies than others, or smaller ones, and how many bytes.
     larger_bodies: Mapping[str, int] = field(default_factory=dict)
     # What the tags of the routes are about, for the API's description.
     tags: Mapping[str, str] = field(default_factory=dict)
