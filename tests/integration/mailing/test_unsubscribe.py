@@ -1,24 +1,32 @@
 """Unsubscribe links: a POST bans at once and for sure, and nothing else changes anything."""
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncIterator, Callable
+from itertools import count
+from random import Random
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from services.mailing.api.unsubscribe import MAX_BODY, MOST_A_MINUTE
-from services.mailing.domain.channels import Purpose
+from services.mailing.domain.channels import Channel, Purpose
 from services.mailing.domain.link_keys import LinkKeys
 from services.mailing.domain.unsubscribe_tokens import write_token
+from services.mailing.handlers.hand_off import HandOff, Release, Released, hand_off
 from services.mailing.handlers.loops import fence_all
+from services.mailing.handlers.unsubscribe import unsubscribe
 from services.mailing.persistence import gate
 from shared.chassis.http.app import create_app
 from tests.integration.mailing.rig import KEY, LINK_KEY, PUBLIC_URL, Rig
 
+RACES = int(os.environ.get("SUHDE_RACES", "60"))
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 KEYS = LinkKeys([LINK_KEY])
 BANS = "SELECT count(*) FROM ban_address"
@@ -304,3 +312,57 @@ async def test_without_its_database_nothing_is_promised(
         assert await rig.one(BANS) == 0
         answer = await stranger.post(mail["unsubscribe_url"], data=ONE_CLICK)
         assert (answer.status_code, await rig.one(BANS)) == (200, 1)
+
+
+@pytest.mark.requirement("LS-26")
+async def test_nothing_is_released_after_a_link_was_answered(rig: Rig) -> None:
+    dice, ticks = Random(11), count()
+    await rig.refresh()
+    await rig.change("UPDATE consent_position SET confirmed_probe_at = clock_timestamp()")
+    released = 0
+    for _ in range(RACES):
+        contact_id = await rig.contact(email=f"{uuid4().hex}@example.fi")
+        (receipt,) = await hand_off_once(rig, contact_id, "first")
+        sent: list[int] = []
+
+        async def send(_: Released, sent: list[int] = sent) -> None:
+            # Sending takes its time, in which the ban must wait.
+            async with rig.service.engine.connect() as connection:
+                await connection.execute(text("SELECT pg_sleep(:s)"), {"s": dice.uniform(0, 0.01)})
+            sent.append(next(ticks))
+
+        async def say_no(receipt: Released = receipt) -> int:
+            async with rig.service.engine.connect() as connection:
+                await connection.execute(text("SELECT pg_sleep(:s)"), {"s": dice.uniform(0, 0.01)})
+            await unsubscribe(receipt.hand_off_id, rig.service.units)
+            return next(ticks)
+
+        answered, _ = await asyncio.gather(
+            say_no(), hand_off_once(rig, contact_id, "second", release=send)
+        )
+        assert all(tick < answered for tick in sent)
+        released += len(sent)
+    assert 0 < released < RACES, "both came first at times"
+
+
+async def hand_off_once(
+    rig: Rig, contact_id: UUID, campaign: str, release: Release | None = None
+) -> list[Released]:
+    command = HandOff((contact_id,), Channel.EMAIL, Purpose.MARKETING, campaign)
+    async with rig.service.units() as uow:
+        found = await hand_off(command, uow, limit_seconds=3600, release=release)
+    return [one for one in found if isinstance(one, Released)]
+
+
+async def test_neither_link_nor_address_is_logged(
+    rig: Rig, api: httpx.AsyncClient, stranger: httpx.AsyncClient
+) -> None:
+    mail = await handed_off(rig, api)
+    url = mail["unsubscribe_url"]
+    with capture_logs() as logs:
+        await stranger.get(url)
+        for _ in range(MOST_A_MINUTE + 1):
+            await stranger.post(url, data=ONE_CLICK)
+        await stranger.post(f"/u/{write_token(uuid4(), KEYS)}", data=ONE_CLICK)
+    assert [one["event"] for one in logs] == ["unsubscribe_of_unknown_hand_off"]
+    assert mail["address"] not in str(logs) and url.rpartition("/")[2] not in str(logs)
