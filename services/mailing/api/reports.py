@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -35,6 +35,9 @@ MAIL_TYPES = ("message/rfc822", "multipart/report")
 Provider = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", min_length=1, max_length=40)
 ]
+ReportedChannel = Literal[Channel.EMAIL, Channel.SMS, Channel.POST]
+"""A channel on which something is delivered, or is not."""
+
 ProviderInPath = Annotated[Provider, InPath(examples=["mailhouse"])]
 
 
@@ -47,7 +50,7 @@ class ReportInput(Input):
         Field(description="the provider's own; the same does nothing again", examples=["ev-17"]),
     ]
     kind: ReportKind
-    channel: Channel = Channel.EMAIL
+    channel: ReportedChannel = Channel.EMAIL
     address: AddressText | None = Field(default=None, examples=["aino.virtanen@example.com"])
     hand_off_id: UUID | None = None
     reported_at: Moment
@@ -157,7 +160,7 @@ def reports_router(units: UnitOfWorkFactory, taking: Taking, keys: LinkKeys) -> 
     async def show_all(
         kind: ReportKind | None = None,
         address: Annotated[AddressText | None, Query(description="whom it is about")] = None,
-        channel: Annotated[Channel, Query(description="of the address")] = Channel.EMAIL,
+        channel: Annotated[ReportedChannel, Query(description="of the address")] = Channel.EMAIL,
         since: Annotated[Moment | None, Query(description="taken then or later")] = None,
         cursor: Cursor = None,
         limit: Limit = 100,
