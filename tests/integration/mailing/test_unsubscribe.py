@@ -320,6 +320,11 @@ async def test_nothing_is_released_after_a_link_was_answered(rig: Rig) -> None:
     await rig.refresh()
     await rig.change("UPDATE consent_position SET confirmed_probe_at = clock_timestamp()")
     released = 0
+
+    async def pause() -> None:
+        async with rig.service.engine.connect() as connection:
+            await connection.execute(text("SELECT pg_sleep(:s)"), {"s": dice.uniform(0, 0.02)})
+
     for _ in range(RACES):
         contact_id = await rig.contact(email=f"{uuid4().hex}@example.fi")
         (receipt,) = await hand_off_once(rig, contact_id, "first")
@@ -327,19 +332,19 @@ async def test_nothing_is_released_after_a_link_was_answered(rig: Rig) -> None:
 
         async def send(_: Released, sent: list[int] = sent) -> None:
             # Sending takes its time, in which the ban must wait.
-            async with rig.service.engine.connect() as connection:
-                await connection.execute(text("SELECT pg_sleep(:s)"), {"s": dice.uniform(0, 0.01)})
+            await pause()
             sent.append(next(ticks))
 
         async def say_no(receipt: Released = receipt) -> int:
-            async with rig.service.engine.connect() as connection:
-                await connection.execute(text("SELECT pg_sleep(:s)"), {"s": dice.uniform(0, 0.01)})
+            await pause()
             await unsubscribe(receipt.hand_off_id, rig.service.units)
             return next(ticks)
 
-        answered, _ = await asyncio.gather(
-            say_no(), hand_off_once(rig, contact_id, "second", release=send)
-        )
+        async def release(contact_id: UUID = contact_id, send: Release = send) -> None:
+            await pause()
+            await hand_off_once(rig, contact_id, "second", release=send)
+
+        answered, _ = await asyncio.gather(say_no(), release())
         assert all(tick < answered for tick in sent)
         released += len(sent)
     assert 0 < released < RACES, "both came first at times"
