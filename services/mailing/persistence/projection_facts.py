@@ -204,7 +204,7 @@ _STANDS = text(
 )
 _GIVE = """
     WITH heir AS (
-        SELECT * FROM unnest(
+        SELECT id, stands, root, told_type, told_by FROM unnest(
             CAST(:ids AS uuid[]), CAST(:stands AS uuid[]), CAST(:roots AS uuid[]),
             CAST(:types AS text[]), CAST(:told_by AS text[]))
             AS heir (id, stands, root, told_type, told_by)),
