@@ -14,6 +14,7 @@ from services.mailing.handlers.keep_members import MemberKeeper
 from services.mailing.handlers.loops import fencing, probing
 from services.mailing.messaging.publications import SOURCE, translate
 from services.mailing.messaging.subscribers import subscriptions
+from services.mailing.persistence.past import OUTDATED_PAST
 from services.mailing.persistence.tables import metadata
 from services.mailing.settings import Settings
 from shared.chassis.bus.port import Bus
@@ -76,6 +77,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         versions=VERSIONS,
         metadata=metadata,
         retention=timedelta(days=settings.retention_days),
+        retained={OUTDATED_PAST: timedelta(days=settings.past_days)},
         fleeting=FLEETING,
         prepare=lambda: warn_of_not_told(units),
         loops=[

@@ -7,7 +7,7 @@ statement looks at more than a window.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -44,7 +44,8 @@ class Housekeeper:
 
     `fleeting` are event types that nobody asks about afterwards: they go after an hour. A fleeting
     message that is finished only later than that stays for the retention like all others.
-    `outdated` are statements that remove at most `:chunk` rows that were over `:before`.
+    `outdated` are statements that remove at most `:chunk` rows that were over `:before`; `retained`
+    are such with a retention of their own.
     """
 
     def __init__(
@@ -55,13 +56,14 @@ class Housekeeper:
         retention: timedelta,
         fleeting: frozenset[str],
         outdated: Sequence[str] = (),
+        retained: Mapping[str, timedelta] | None = None,
         chunk: int = CHUNK,
     ) -> None:
         self._engine = engine
         self._clock = clock
         self._retention = retention
         self._fleeting = sorted(fleeting)
-        self._outdated = outdated
+        self._outdated = dict.fromkeys(outdated, retention) | dict(retained or {})
         self._chunk = chunk
         # Up to where fleeting rows are gone already: without it every sweep would read again all
         # rows of the retention. After a restart the first sweep does.
@@ -88,8 +90,8 @@ class Housekeeper:
                     table, now - FLEETING, after=self._reached[table.name], types=self._fleeting
                 )
         await self._remove(_REMOVE_KEYS, now - timedelta(days=IDEMPOTENCY_DAYS))
-        for statement in self._outdated:
-            await self._remove(statement, now - self._retention)
+        for statement, retention in self._outdated.items():
+            await self._remove(statement, now - retention)
 
     async def _walk(
         self,

@@ -62,8 +62,9 @@ class Service:
     jobs: JobRunner | None = None
     # Routes that ask for no key: each checks by itself who may read what it shows.
     public_routers: Sequence[APIRouter] = ()
-    # Statements of the service's own for the housekeeper.
+    # Statements of the service's own for the housekeeper, and those with a retention of their own.
     outdated: Sequence[str] = ()
+    retained: Mapping[str, timedelta] = field(default_factory=dict)
     # Paths, as in routes, that take larger bodies than others, and how many bytes.
     larger_bodies: Mapping[str, int] = field(default_factory=dict)
     # What the tags of the routes are about, for the API's description.
@@ -106,6 +107,7 @@ class Service:
             retention=self.retention,
             fleeting=self.fleeting,
             outdated=[*([OUTDATED_JOBS] if self.jobs else []), *self.outdated],
+            retained=self.retained,
         )
         self._spawn("housekeeping", housekeeper.run)
         if self.jobs is not None:

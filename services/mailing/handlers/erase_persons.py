@@ -7,7 +7,7 @@ is told. His bans stay, and those of his addresses.
 from services.mailing.domain.facts import Changed, ContactFacts
 from services.mailing.handlers.news import news_of
 from services.mailing.handlers.touch import touch
-from services.mailing.persistence import bans
+from services.mailing.persistence import bans, past
 from services.mailing.persistence.projection import erase_contacts, save_contacts
 from services.mailing.persistence.projection_facts import (
     take_off_activities,
@@ -42,7 +42,7 @@ async def on_contact_deleted(batch: Batch[ContactDeleted], uow: UnitOfWork) -> N
         for one in deleted
         if one.facts.merged_into
     }
-    if erased := await merged_into_erased(uow.connection, merged):
+    if merged and (erased := await merged_into_erased(uow.connection, merged)):
         persons = await erase_contacts(uow.connection, {one: merged[one] for one in erased})
         await _erased(persons, uow)
 
@@ -50,6 +50,8 @@ async def on_contact_deleted(batch: Batch[ContactDeleted], uow: UnitOfWork) -> N
 async def _erased(persons: list[Changed[ContactFacts]], uow: UnitOfWork) -> None:
     activities = await take_off_activities(uow.connection, persons)
     opportunities = await take_off_opportunities(uow.connection, persons)
+    # After that, since what was just taken off is kept as what was before.
+    await past.forget(uow.connection, [one.after.contact_id for one in persons])
     await touch([*persons, *activities, *opportunities], uow)
 
 

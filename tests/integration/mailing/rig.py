@@ -4,8 +4,8 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import date
-from typing import Any
+from datetime import UTC, date, datetime
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
@@ -20,16 +20,18 @@ from services.mailing.persistence.tables import metadata
 from services.mailing.settings import Settings
 from shared.chassis.bus.in_process import InProcessBus
 from shared.chassis.clock import Clock, system_clock
-from shared.chassis.messages import Incoming
+from shared.chassis.messages import Batch, Incoming, Message
 from shared.chassis.migrations import upgrade
 from shared.chassis.service import Service
 from shared.chassis.testing.servers import Postgres
 from shared.contracts import customers
+from shared.contracts.catalogue import NAMES
 from shared.contracts.customers import ClassificationSaved
 from shared.contracts.erp import PostalAddress
 from shared.contracts.types import Contract
 from shared.contracts.wiring import publication
 
+C = TypeVar("C", bound=Contract)
 KEY = "a-key-for-tests-of-enough-length"
 ALL = customers.Bans(email=True, sms=True, post=True)
 EMAIL_ONLY = customers.Bans(email=True)
@@ -142,6 +144,17 @@ class Rig:
         async with self.service.units() as uow:
             outcomes = await hand_off(command, uow, limit_seconds=self.limit_seconds)
         return [verdict(one) for one in outcomes]
+
+
+def batch_of(*data: C) -> Batch[C]:
+    """Return these events as a handler gets them, all of one type."""
+    now = datetime.now(UTC)
+    return Batch(
+        [
+            Message(seq, "/suhde/customers", str(uuid4()), NAMES[type(one)], now, now, one)
+            for seq, one in enumerate(data)
+        ]
+    )
 
 
 def verdict(outcome: Released | Refused) -> str:

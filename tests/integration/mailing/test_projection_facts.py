@@ -1,20 +1,28 @@
 """Mailing knows what was invoiced, done and may be sold, and who stands for whom by now."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import permutations
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from services.mailing.domain.facts import CustomerFacts, Moved, News, Told
+from services.mailing.handlers.project_activities import on_activity_saved
+from services.mailing.handlers.project_customers import on_customer_deleted
+from services.mailing.persistence.projection import save_customers
+from services.mailing.persistence.projection_facts import follow_merges
 from shared.contracts import activities, pipeline
 from shared.contracts.activities import ActivityDeleted, ActivitySaved
 from shared.contracts.customers import CustomerDeleted, DocumentRecorded
 from shared.contracts.pipeline import OpportunityDeleted, OpportunitySaved
 from shared.contracts.types import Contract
-from tests.integration.mailing.rig import Rig, customer_saved
+from tests.integration.locks import waits
+from tests.integration.mailing.rig import Rig, batch_of, customer_saved
 
 # Late in the evening in UTC, so that the day is another one in Helsinki.
 EVENING = datetime(2026, 3, 1, 22, 30, tzinfo=UTC)
@@ -187,3 +195,45 @@ async def test_a_merge_that_is_undone_gives_back_what_was_done(rig: Rig) -> None
     assert await stands(rig) == {two}
     await rig.hear(customer_saved(one, 3))
     assert await stands(rig) == {one}
+
+
+async def test_what_is_told_during_a_merge_goes_to_the_survivor(rig: Rig) -> None:
+    """Neither sees what the other has not committed: the one waits for the other."""
+    one, two = uuid4(), uuid4()
+    merge = batch_of(CustomerDeleted(customer_id=one, version=2, merged_into=two))
+    async with rig.service.units() as unit:
+        await on_customer_deleted(merge, unit)
+        telling = asyncio.create_task(rig.hear(activity(one), opportunity(one), document(one)))
+        await waits(rig.service)
+    await asyncio.wait_for(telling, 10)
+    assert await stands(rig) == {two}
+
+
+async def test_a_merge_waits_for_what_is_being_told(rig: Rig) -> None:
+    one, two = uuid4(), uuid4()
+    await rig.hear(opportunity(one), document(one))
+    async with rig.service.units() as unit:
+        await on_activity_saved(ZoneInfo("UTC"))(batch_of(activity(one)), unit)
+        merging = asyncio.create_task(
+            rig.hear(CustomerDeleted(customer_id=one, version=2, merged_into=two))
+        )
+        await waits(rig.service)
+    await asyncio.wait_for(merging, 10)
+    assert await stands(rig) == {two}
+
+
+async def test_a_merge_says_who_gave_and_who_was_given(rig: Rig) -> None:
+    one, two, three, other = (uuid4() for _ in range(4))
+    await rig.hear(activity(one), document(other))
+    told = Told("t", "1", EVENING)
+    merged = [
+        CustomerFacts(one, 2, deleted=True, merged_into=two),
+        CustomerFacts(two, 2, deleted=True, merged_into=three),
+        CustomerFacts(uuid4(), 2, deleted=True, merged_into=three),
+    ]
+    async with rig.service.units() as unit:
+        changed = await save_customers(unit.connection, [News(facts, told) for facts in merged])
+        assert await follow_merges(unit.connection, changed) == [
+            Moved(frozenset({one, three}), told)
+        ]
+        assert await follow_merges(unit.connection, changed) == []
