@@ -6,7 +6,9 @@ from zoneinfo import ZoneInfo
 
 from services.mailing.api.call_list import call_list_router
 from services.mailing.api.consent import consent_router
+from services.mailing.api.explanations import explanations_router
 from services.mailing.api.pins import pins_router
+from services.mailing.api.segment_history import segment_history_router
 from services.mailing.api.segments import segments_router
 from services.mailing.handlers.consent import show_consent
 from services.mailing.handlers.evaluate_rule import warn_of_not_told
@@ -71,6 +73,10 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         routers=[
             segments_router(units, zone=zone, limit_seconds=limit),
             pins_router(units),
+            explanations_router(
+                units, zone=zone, limit_seconds=limit, past_days=settings.past_days
+            ),
+            segment_history_router(units, zone=zone),
             call_list_router(units),
             consent_router(units, limit_seconds=limit),
         ],

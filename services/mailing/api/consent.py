@@ -33,7 +33,7 @@ from services.mailing.handlers.hand_off import (
     prepare_hand_off,
     show_hand_off,
 )
-from services.mailing.handlers.reachability import reachability
+from services.mailing.handlers.reachability import Reachability, reachability
 from shared.chassis.http.writes import Answer, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
@@ -124,17 +124,7 @@ def consent_router(units: UnitOfWorkFactory, *, limit_seconds: float) -> APIRout
             found = await reachability(
                 contact_id, channel, purpose, uow, limit_seconds=limit_seconds
             )
-        detail, remedy = EXPLAINED[found.reason] if found.reason else (None, None)
-        return ReachabilityShown(
-            contact_id=contact_id,
-            channel=channel,
-            purpose=purpose,
-            reachable=found.reason is None,
-            reason=found.reason,
-            detail=detail,
-            remedy=remedy,
-            bans=[BanShown(closed=closed, by=by) for closed, by in found.bans],
-        )
+        return reachability_shown(contact_id, channel, purpose, found)
 
     @router.get("/consent")
     async def consent() -> ConsentShown:
@@ -149,6 +139,23 @@ def consent_router(units: UnitOfWorkFactory, *, limit_seconds: float) -> APIRout
         )
 
     return router
+
+
+def reachability_shown(
+    contact_id: UUID, channel: Channel, purpose: Purpose, found: Reachability
+) -> ReachabilityShown:
+    """Return what the gate says, in the shape in which it is shown."""
+    detail, remedy = EXPLAINED[found.reason] if found.reason else (None, None)
+    return ReachabilityShown(
+        contact_id=contact_id,
+        channel=channel,
+        purpose=purpose,
+        reachable=found.reason is None,
+        reason=found.reason,
+        detail=detail,
+        remedy=remedy,
+        bans=[BanShown(closed=closed, by=by) for closed, by in found.bans],
+    )
 
 
 def _by_now(first: OutcomeShown, now: Mapping[UUID, str | Reason]) -> OutcomeShown:
