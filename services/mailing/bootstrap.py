@@ -6,9 +6,11 @@ from zoneinfo import ZoneInfo
 
 from services.mailing.api.call_list import call_list_router
 from services.mailing.api.consent import consent_router
+from services.mailing.api.explanations import explanations_router
 from services.mailing.api.pins import pins_router
 from services.mailing.api.report_providers import report_providers_router
 from services.mailing.api.reports import HOOKS, MAILS, MAX_BODY, hooks_router, reports_router
+from services.mailing.api.segment_history import segment_history_router
 from services.mailing.api.segments import segments_router
 from services.mailing.api.unsubscribe import MAX_BODY as MAX_FORM
 from services.mailing.api.unsubscribe import ROUTE, unsubscribe_router
@@ -85,6 +87,10 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         routers=[
             segments_router(units, zone=zone, limit_seconds=limit),
             pins_router(units),
+            explanations_router(
+                units, zone=zone, limit_seconds=limit, past_days=settings.past_days
+            ),
+            segment_history_router(units, zone=zone),
             call_list_router(units),
             reports_router(units, taking, keys),
             report_providers_router(units, keys),

@@ -29,7 +29,7 @@ async def print_segments(client: httpx.AsyncClient, console: Console, address: s
     """
     buyers = await made_segment(client, BUYERS)
     inside = {"op": "in_segment", "segment_id": buyers}
-    quiet = await _made(
+    quiet = await made_segment(
         client,
         {"name": QUIET, "rule": {"op": "all", "rules": [inside, {"op": "not", "rule": WEEK}]}},
     )

@@ -34,7 +34,7 @@ from services.mailing.handlers.hand_off import (
     prepare_hand_off,
     show_hand_off,
 )
-from services.mailing.handlers.reachability import reachability
+from services.mailing.handlers.reachability import Reachability, reachability
 from shared.chassis.http.writes import Answer, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
@@ -128,17 +128,7 @@ def consent_router(
             found = await reachability(
                 contact_id, channel, purpose, uow, limit_seconds=limit_seconds
             )
-        detail, remedy = EXPLAINED[found.reason] if found.reason else (None, None)
-        return ReachabilityShown(
-            contact_id=contact_id,
-            channel=channel,
-            purpose=purpose,
-            reachable=found.reason is None,
-            reason=found.reason,
-            detail=detail,
-            remedy=remedy,
-            bans=[BanShown(closed=closed, by=by) for closed, by in found.bans],
-        )
+        return reachability_shown(contact_id, channel, purpose, found)
 
     @router.get("/consent")
     async def consent() -> ConsentShown:
@@ -165,6 +155,23 @@ def _with_link(shown: OutcomeShown, command: HandOff, links_of: LinksOf) -> Outc
         return shown
     linked = {"unsubscribe_url": link.url, "mail_headers": link.headers}
     return shown.model_copy(update={"released": shown.released.model_copy(update=linked)})
+
+
+def reachability_shown(
+    contact_id: UUID, channel: Channel, purpose: Purpose, found: Reachability
+) -> ReachabilityShown:
+    """Return what the gate says, in the shape in which it is shown."""
+    detail, remedy = EXPLAINED[found.reason] if found.reason else (None, None)
+    return ReachabilityShown(
+        contact_id=contact_id,
+        channel=channel,
+        purpose=purpose,
+        reachable=found.reason is None,
+        reason=found.reason,
+        detail=detail,
+        remedy=remedy,
+        bans=[BanShown(closed=closed, by=by) for closed, by in found.bans],
+    )
 
 
 def _by_now(first: OutcomeShown, now: Mapping[UUID, str | Reason]) -> OutcomeShown:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
+from services.mailing.api.moments import At
 from services.mailing.api.shapes import (
     BuildShown,
     BuildsShown,
@@ -25,6 +26,7 @@ from services.mailing.handlers import keep_segments
 from services.mailing.handlers.evaluate_rule import UnknownValue
 from services.mailing.handlers.export_recipients import Export, Format, export_recipients
 from services.mailing.handlers.keep_segments import ChannelCounts
+from services.mailing.handlers.segment_history import list_members_at
 from services.mailing.persistence.segments import Segment
 from shared.chassis.http.description import WITHOUT_KEY, may_refuse, streams
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of
@@ -132,12 +134,18 @@ def segments_router(units: UnitOfWorkFactory, *, zone: ZoneInfo, limit_seconds: 
         return _counts(found)
 
     @router.get("/{segment_id}/members")
-    async def members(segment_id: UUID, cursor: Cursor = None, limit: Limit = 100) -> Members:
-        """List the members, banned or not."""
+    async def members(
+        segment_id: UUID, at: At = None, cursor: Cursor = None, limit: Limit = 100
+    ) -> Members:
+        """List the members, banned or not, now or as of a moment."""
+        after = cursor_id(cursor)
         async with units() as uow:
-            found = await keep_segments.list_members(
-                segment_id, uow, after=cursor_id(cursor), limit=limit + 1
-            )
+            if at is None:
+                found = await keep_segments.list_members(
+                    segment_id, uow, after=after, limit=limit + 1
+                )
+            else:
+                found = await list_members_at(segment_id, at, uow, after=after, limit=limit + 1)
         items = [Member.model_validate(row, from_attributes=True) for row in found.rows]
         page = page_of(items, limit, lambda one: (str(one.contact_id),))
         return Members(items=page.items, next=page.next, unknown_values=_unknown(found.unknown))

@@ -19,6 +19,17 @@ INSIDE = {
     "stage": "pipeline",
 }
 BUNDLES = {"status_group": CUSTOMER_STATUS}
+UNHELD = (frozenset(INSIDE.values()) | BUNDLES.keys()) - {"customer_attribute", CONTACT_ATTRIBUTE}
+"""Lists whose values nobody holds: they only cover others."""
+ONE_EACH = frozenset(
+    {
+        CUSTOMER_STATUS, "customer_type", "industry", "headcount_class", "end_reason",
+        "customer_group", "customer_kind", "contact_origin", "customer_source",
+    }
+)  # fmt: skip
+"""Lists of which a customer holds one value at most."""
+COMPULSORY = frozenset({CUSTOMER_STATUS, "customer_kind"})
+"""Lists of which every customer holds a value."""
 OF_CONTACTS = frozenset(
     {"category", CONTACT_ATTRIBUTE, "contact_attribute_choice", "contact_group"}
 )

@@ -20,6 +20,23 @@ class SegmentBeingBuilt(Refusal):
     remedy = "Ask again in a moment; GET /v1/segments/{segment_id}/builds shows how far it is."
 
 
+class MomentNotKnown(Refusal):
+    """Of this moment it is not known who was a member, or why."""
+
+    slug = "moment_not_known"
+    remedy = (
+        "Send a moment between the first rule of the segment and now; GET "
+        "/v1/segments/{segment_id}/builds shows when its rules took over."
+    )
+
+
+class TooManySteps(Refusal):
+    """Growth is asked for in more steps than are shown at once."""
+
+    slug = "too_many_steps"
+    remedy = "Ask by week or by month, or for fewer days."
+
+
 class SegmentInUse(Refusal):
     """Other segments ask about this one."""
 

@@ -1,7 +1,7 @@
 """The segment language: a tree of conditions about contacts, bounded in depth and size."""
 
 from collections.abc import Iterator
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self, TypeGuard
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 
@@ -113,10 +113,15 @@ def walk(root: Node) -> Iterator[Place]:
             stack.append(Place(node.rule, depth + 1, f"{path}.rule", inside))
 
 
+def is_condition(node: Node) -> TypeGuard[Condition]:
+    """Tell whether a node asks something itself, and does not only join what others ask."""
+    return not isinstance(node, All | Any_ | Not | SameCustomer)
+
+
 def conditions(rule: Rule) -> Iterator[tuple[Condition, str]]:
     """Visit the conditions with their paths, in the order of the rule."""
     for place in walk(rule.root):
-        if not isinstance(place.node, All | Any_ | Not | SameCustomer):
+        if is_condition(place.node):
             yield place.node, place.path
 
 

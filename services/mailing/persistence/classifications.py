@@ -1,6 +1,7 @@
 """The values of the classification lists: what each of them covers now."""
 
 from collections.abc import Collection
+from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -8,14 +9,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.mailing.persistence.projection_tables import NOT_TOLD
 
 
-async def covered(connection: AsyncConnection, asked: Collection[str]) -> dict[str, list[str]]:
+async def covered(
+    connection: AsyncConnection, asked: Collection[str], at: datetime | None = None
+) -> dict[str, list[str]]:
     """
     Return what each of these values covers now: itself, all below and in it, all it bundles.
 
-    A flag of a list (`flagged`) covers the values that have it. A value that was removed covers
-    nothing but itself.
+    With `at`, what it covered at that moment. A flag of a list (`flagged`) covers the values that
+    have it. A value that was removed covers nothing but itself.
     """
-    result = await connection.execute(_COVERED, {"asked": list(asked)})
+    statement = _COVERED if at is None else _COVERED_THEN
+    moment = {} if at is None else {"at": at}
+    result = await connection.execute(statement, {"asked": list(asked), **moment})
     found: dict[str, list[str]] = {}
     for row in result:
         found.setdefault(row.asked, []).append(row.token)
@@ -25,6 +30,16 @@ async def covered(connection: AsyncConnection, asked: Collection[str]) -> dict[s
 def flagged(list_name: str, flag: str) -> str:
     """Return how all values of a list that have a flag are asked for."""
     return f"{list_name}?{flag}"
+
+
+async def titles(
+    connection: AsyncConnection, tokens: Collection[str], lists: Collection[str], at: datetime
+) -> dict[str, str]:
+    """Return, by token, the titles then of these values and of some others of these lists."""
+    result = await connection.execute(
+        _TITLES, {"tokens": list(tokens), "lists": list(lists), "at": at}
+    )
+    return {row.token: row.title for row in result}
 
 
 async def known_values(connection: AsyncConnection, tokens: Collection[str]) -> dict[str, bool]:
@@ -47,8 +62,7 @@ async def not_told(connection: AsyncConnection) -> tuple[bool, bool]:
 
 # Values are moved by messages that may come in any order, so that for a while a tree may hold a
 # ring: UNION goes round it once.
-_COVERED = text(
-    """
+_COVERED_SQL = """
     WITH RECURSIVE asked AS (SELECT unnest(CAST(:asked AS text[])) AS token),
     down (asked, token) AS (
         SELECT token, token FROM asked
@@ -65,6 +79,28 @@ _COVERED = text(
         ON value.list_name = split_part(asked.token, '?', 1) AND NOT value.removed
        AND value.flags @> jsonb_build_object(split_part(asked.token, '?', 2), true)
     WHERE asked.token LIKE '%?%'
+"""
+_COVERED = text(_COVERED_SQL)
+# The table as it was, by the same name.
+_THEN = """
+    WITH classification AS (
+        SELECT * FROM classification WHERE told_at <= :at
+        UNION ALL
+        SELECT (jsonb_populate_record(CAST(NULL AS classification), fields)).* FROM past
+        WHERE kind = 'classification' AND since <= :at AND until > :at)
+"""
+_COVERED_THEN = text(f"{_THEN} SELECT asked, token FROM ({_COVERED_SQL}) AS covered")
+_TITLES = text(
+    f"""
+    {_THEN}
+    SELECT token, title FROM classification WHERE token = ANY(CAST(:tokens AS text[]))
+    UNION
+    SELECT other.token, other.title
+    FROM unnest(CAST(:lists AS text[])) AS wanted (list_name)
+    CROSS JOIN LATERAL (
+        SELECT token, title FROM classification
+        WHERE classification.list_name = wanted.list_name AND NOT removed AND NOT archived
+        ORDER BY number LIMIT 20) AS other
     """
 )
 _KNOWN = text(

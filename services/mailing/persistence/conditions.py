@@ -35,11 +35,21 @@ from services.mailing.persistence.classifications import flagged
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """The rows that a condition counts, as what follows FROM, and the day that they are by."""
+
+    table: str
+    rows: str
+    day: str
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """A condition in SQL."""
 
     holds: str
     changes_on: str | None = None
+    counted: Counted | None = None
 
 
 @dataclass(slots=True)
@@ -103,8 +113,8 @@ class Conditions:
                 return self._turnover(node)
             case Documents():
                 kinds = f"kind = ANY(CAST({self.bind(list(node.kinds))} AS text[]))"
-                rows = f"document WHERE {_DOCUMENTS} AND {kinds}"
-                return self._rows(rows, "document_date", node, node.at_least)
+                where = f"{_DOCUMENTS} AND {kinds}"
+                return self._rows("document", where, "document_date", node, node.at_least)
             case Activities():
                 return self._activities(node)
             case Opportunities():
@@ -157,31 +167,38 @@ class Conditions:
 
     # --- Rows beside a customer or contact.
 
-    def _rows(self, rows: str, day: str, period: Period, at_least: int) -> Asked:
+    def _rows(self, table: str, where: str, day: str, period: Period, at_least: int) -> Asked:
+        rows = f"{table} WHERE {where}"
         within = "" if period.is_ever else f" AND {self._within(day, period)}"
         if at_least == 1:
             holds = f"EXISTS (SELECT FROM {rows}{within})"
         else:
             least = f"CAST({self.bind(at_least)} AS bigint)"
             holds = f"(SELECT count(*) FROM {rows}{within}) >= {least}"
+        return self._counting(holds, table, rows, within, day, period)
+
+    def _counting(
+        self, holds: str, table: str, rows: str, within: str, day: str, period: Period
+    ) -> Asked:
         changes = self._changes(day, period)
-        return Asked(holds, None if changes is None else f"(SELECT min({changes}) FROM {rows})")
+        return Asked(
+            holds,
+            None if changes is None else f"(SELECT min({changes}) FROM {rows})",
+            Counted(table, f"{rows}{within}", day),
+        )
 
     def _turnover(self, node: Turnover) -> Asked:
         currency = f"currency = {self.bind(node.currency)}"
         rows = f"document WHERE {_DOCUMENTS} AND kind IN ('invoice', 'credit_note') AND {currency}"
         within = "" if node.is_ever else f" AND {self._within('document_date', node)}"
-        total = f"(SELECT coalesce(sum({_NET}), 0) FROM {rows}{within})"
+        total = f"(SELECT coalesce(sum({NET}), 0) FROM {rows}{within})"
         bounds = [
             f"{total} {operator} CAST({self.bind(bound)} AS numeric)"
             for operator, bound in ((">=", node.at_least), ("<", node.below))
             if bound is not None
         ]
-        changes = self._changes("document_date", node)
-        return Asked(
-            f"({' AND '.join(bounds)})",
-            None if changes is None else f"(SELECT min({changes}) FROM {rows})",
-        )
+        holds = f"({' AND '.join(bounds)})"
+        return self._counting(holds, "document", rows, within, "document_date", node)
 
     def _activities(self, node: Activities) -> Asked:
         filters = [_OF[node.of].format(table="activity"), "NOT activity.deleted"]
@@ -199,8 +216,7 @@ class Conditions:
         if node.sellers:
             sellers = self.bind(list(node.sellers))
             filters.append(f"activity.seller = ANY(CAST({sellers} AS text[]))")
-        rows = f"activity WHERE {' AND '.join(filters)}"
-        return self._rows(rows, "activity.day", node, node.at_least)
+        return self._rows("activity", " AND ".join(filters), "activity.day", node, node.at_least)
 
     def _opportunities(self, node: Opportunities) -> Asked:
         filters = [_OF[node.of].format(table="opportunity"), "NOT opportunity.deleted"]
@@ -219,9 +235,8 @@ class Conditions:
         for operator, bound in ((">=", node.value_at_least), ("<", node.value_below)):
             if bound is not None:
                 filters.append(f"opportunity.value {operator} CAST({self.bind(bound)} AS numeric)")
-        rows = f"opportunity WHERE {' AND '.join(filters)}"
         day = "coalesce(opportunity.closed_on, opportunity.expected_close)"
-        return self._rows(rows, day, node, node.at_least)
+        return self._rows("opportunity", " AND ".join(filters), day, node, node.at_least)
 
     def _numbers(self, numbers: Sequence[int]) -> str:
         return f"CAST({self.bind(list(numbers))} AS integer[])"
@@ -293,7 +308,7 @@ class Conditions:
 
 
 _DOCUMENTS = "document.customer_id = customer.customer_id AND NOT document.voided"
-_NET = "CASE kind WHEN 'credit_note' THEN -abs(net_amount) ELSE net_amount END"
+NET = "CASE kind WHEN 'credit_note' THEN -abs(net_amount) ELSE net_amount END"
 _OF = {
     Holder.CUSTOMER: "{table}.customer_id = customer.customer_id",
     Holder.CONTACT: "{table}.contacts @> ARRAY[contact.contact_id]",

@@ -66,7 +66,7 @@ async def judge(
     """
     timed = [number for number, one in enumerate(judges, 1) if one.condition.changes_on]
     result = await connection.execute(
-        text(_judging(judges)),
+        text(judged_by(_JUDGE, [one.condition for one in judges])),
         {
             **judges[0].condition.parameters,
             "judged": list(contact_ids),
@@ -94,7 +94,10 @@ async def judge(
 async def write_changes(
     connection: AsyncConnection, changes: Sequence[Change], *, now: datetime
 ) -> list[int]:
-    """Write entries and exits down, in this order; return their positions."""
+    """Write entries and exits down, in this order; return their positions.
+
+    None is earlier than the one before, whose transaction may have begun later.
+    """
     if not changes:
         return []
     result = await connection.execute(
@@ -251,29 +254,33 @@ async def _keep_days(
         )
 
 
-def _judging(judges: Sequence[Judge]) -> str:
+def judged_by(statement: str, conditions: Sequence[Condition]) -> str:
+    """Return a statement with `VERDICTS` by these conditions, numbered from 1."""
     values = ", ".join(
-        f"({number}, ({one.condition.sql}), CAST({one.condition.changes_on or 'NULL'} AS date))"
-        for number, one in enumerate(judges, 1)
+        f"({number}, ({one.sql}), CAST({one.changes_on or 'NULL'} AS date))"
+        for number, one in enumerate(conditions, 1)
     )
-    return _JUDGE.replace("{values}", values)
+    return statement.replace("{values}", values)
 
 
-_JUDGE = """
+# Who is a member and who was, of those asked about, by each rule in the place of `{values}`.
+VERDICTS = """
+    SELECT asked.contact_id, judged.judge, judged.changes_on,
+           contact.contact_id IS NOT NULL AND coalesce(pin.inside, judged.holds) AS holds,
+           member.contact_id IS NOT NULL AS was
+    FROM unnest(CAST(:judged AS uuid[])) AS asked (contact_id)
+    LEFT JOIN contact ON contact.contact_id = asked.contact_id AND NOT contact.deleted
+    CROSS JOIN LATERAL (VALUES {values}) AS judged (judge, holds, changes_on)
+    LEFT JOIN segment_pin AS pin
+        ON pin.segment_id = (CAST(:segments AS uuid[]))[judged.judge]
+       AND pin.contact_id = asked.contact_id
+    LEFT JOIN member
+        ON member.rule_id = (CAST(:judges AS uuid[]))[judged.judge]
+       AND member.contact_id = asked.contact_id
+"""
+_JUDGE = f"""
     SELECT one.contact_id, one.judge, one.holds, one.was, one.changes_on
-    FROM (
-        SELECT asked.contact_id, judged.judge, judged.changes_on,
-               contact.contact_id IS NOT NULL AND coalesce(pin.inside, judged.holds) AS holds,
-               member.contact_id IS NOT NULL AS was
-        FROM unnest(CAST(:judged AS uuid[])) AS asked (contact_id)
-        LEFT JOIN contact ON contact.contact_id = asked.contact_id AND NOT contact.deleted
-        CROSS JOIN LATERAL (VALUES {values}) AS judged (judge, holds, changes_on)
-        LEFT JOIN segment_pin AS pin
-            ON pin.segment_id = (CAST(:segments AS uuid[]))[judged.judge]
-           AND pin.contact_id = asked.contact_id
-        LEFT JOIN member
-            ON member.rule_id = (CAST(:judges AS uuid[]))[judged.judge]
-           AND member.contact_id = asked.contact_id) AS one
+    FROM ({VERDICTS}) AS one
     WHERE one.holds <> one.was OR one.changes_on IS NOT NULL
 """
 _PAIRS = "unnest(CAST(:rules AS uuid[]), CAST(:contacts AS uuid[])) AS pair (rule_id, contact_id)"
@@ -297,10 +304,13 @@ _KEEP_DAYS = text(
          AS new (rule_id, contact_id, on_day)
     """
 )
+_AT = """greatest(
+        CAST(:now AS timestamptz),
+        (SELECT at FROM member_change ORDER BY position DESC LIMIT 1))"""
 _CHANGES = text(
-    """
+    f"""
     INSERT INTO member_change (segment_id, contact_id, entered, at, cause, told_type, told_by)
-    SELECT segment_id, contact_id, entered, :now, cause, type, teller
+    SELECT segment_id, contact_id, entered, {_AT}, cause, type, teller
     FROM unnest(CAST(:segments AS uuid[]), CAST(:contacts AS uuid[]), CAST(:entered AS boolean[]),
                 CAST(:causes AS text[]), CAST(:types AS text[]), CAST(:tellers AS text[]))
          WITH ORDINALITY AS new (segment_id, contact_id, entered, cause, type, teller, place)
@@ -345,7 +355,7 @@ _BUILD_TOUCHED = text(
     "ON CONFLICT DO NOTHING"
 )
 _DIFFERENCES = text(
-    """
+    f"""
     WITH fresh AS (SELECT contact_id FROM member WHERE rule_id = :new),
     former AS (SELECT contact_id FROM member WHERE rule_id = :old),
     difference AS (
@@ -354,7 +364,7 @@ _DIFFERENCES = text(
         SELECT contact_id, false FROM (TABLE former EXCEPT TABLE fresh) AS other),
     written AS (
         INSERT INTO member_change (segment_id, contact_id, entered, at, cause)
-        SELECT :segment_id, contact_id, entered, :now, :cause FROM difference ORDER BY contact_id
+        SELECT :segment_id, contact_id, entered, {_AT}, :cause FROM difference ORDER BY contact_id
         RETURNING entered)
     SELECT count(*) FILTER (WHERE entered) AS entered,
            count(*) FILTER (WHERE NOT entered) AS exited FROM written

@@ -26,9 +26,11 @@ OUTDATED_PAST = """
 """
 
 
-async def facts_at(connection: AsyncConnection, contact_id: UUID, at: datetime) -> FactsAt:
+async def facts_at(
+    connection: AsyncConnection, contact_id: UUID, at: datetime, *, lists: bool = True
+) -> FactsAt:
     """
-    Return what was known at a moment of a contact, of his customers then, and of all lists.
+    Return what was known at a moment of a contact, of his customers then, and of all `lists`.
 
     Activities and opportunities are those of the customers and those in which he took part. Of what
     was not told by then, there is nothing.
@@ -38,7 +40,8 @@ async def facts_at(connection: AsyncConnection, contact_id: UUID, at: datetime) 
     customers = [link["customer_id"] for link in links]
     found: FactsAt = {table: [] for table in TABLES}
     found["contact_customer"] = links
-    for row in await connection.execute(_REST, {**whose, "customers": customers}):
+    rest = _WITH_LISTS if lists else _REST
+    for row in await connection.execute(rest, {**whose, "customers": customers}):
         found[row.kind].append(row.fields)
     return found
 
@@ -77,26 +80,26 @@ _LINKS = text(
     ORDER BY fields ->> 'customer_id'
     """
 )
-_REST = text(
-    " UNION ALL ".join(
-        (
-            _standing("contact", _OF_HIM),
-            _past("contact", _RECORD),
-            *(
-                part(table, condition)
-                for table, condition in (
-                    *((one, _AT_CUSTOMERS) for one in TABLES[2:6]),
-                    *((one, _WITH_HIM) for one in ("activity", "opportunity")),
-                    ("classification", "TRUE"),
-                )
-                for part in (_standing, _past)
-            ),
-        )
+_OF_PERSON = " UNION ALL ".join(
+    (
+        _standing("contact", _OF_HIM),
+        _past("contact", _RECORD),
+        *(
+            part(table, condition)
+            for table, condition in (
+                *((one, _AT_CUSTOMERS) for one in TABLES[2:6]),
+                *((one, _WITH_HIM) for one in ("activity", "opportunity")),
+            )
+            for part in (_standing, _past)
+        ),
     )
 )
+_REST = text(_OF_PERSON)
+_LISTS = [part("classification", "TRUE") for part in (_standing, _past)]
+_WITH_LISTS = text(" UNION ALL ".join((_OF_PERSON, *_LISTS)))
 _FORGET = text(
     """
-    DELETE FROM past WHERE kind IN ('contact', 'contact_customer')
+    DELETE FROM past WHERE kind IN ('contact', 'contact_customer', 'segment_pin')
       AND record_id = ANY(CAST(CAST(:ids AS uuid[]) AS text[]))
     """
 )

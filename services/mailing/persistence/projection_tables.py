@@ -237,7 +237,7 @@ Table(
     metadata,
     Column("seq", BigInteger, Identity(always=True), primary_key=True),
     Column("kind", Text, nullable=False),
-    # The id of the record as text; of a link that of its contact, of a value its token.
+    # The id of the record as text; of a link or pin that of its contact, of a value its token.
     Column("record_id", Text, nullable=False),
     uuid("customer_id"),
     _ids("contacts"),

@@ -2,23 +2,32 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.mailing.domain.conditions import CustomerEnded, CustomerFlagged, Holder, holder_of
+from services.mailing.domain.conditions import (
+    ContactHas,
+    CustomerEnded,
+    CustomerFlagged,
+    CustomerHas,
+    Holder,
+    holder_of,
+)
 from services.mailing.domain.lists import CUSTOMER_STATUS, ENDED
 from services.mailing.domain.rules import (
     All,
     Any_,
     Node,
     Not,
+    Place,
     Rule,
     SameCustomer,
     conditions,
-    named_values,
+    is_condition,
+    walk,
 )
 from services.mailing.persistence.classifications import covered, flagged
 from services.mailing.persistence.conditions import Asked, Conditions
@@ -60,22 +69,66 @@ async def compile_rules(
     connection: AsyncConnection, rules: Sequence[Rule], today: date
 ) -> list[Condition]:
     """Return several rules as SQL for one statement: they share their parameters."""
-    asked = {token for rule in rules for node, _ in named_values(rule) for token in node.tokens}
-    asked |= {flag for rule in rules for flag in _flags(rule)}
-    covers = await covered(connection, asked) if asked else {}
+    made = Conditions(await _covers(connection, rules), today)
+    return [_whole(rule, made) for rule in rules]
+
+
+@dataclass(frozen=True, slots=True)
+class AskedNode:
+    """
+    A node of a rule as SQL over `contact`, or over each `customer` of his if it asks customers.
+
+    `covers` are the values that count where it is about values.
+    """
+
+    place: Place
+    asked: Asked
+    of_customer: bool
+    covers: Sequence[str] = ()
+
+
+async def compile_nodes(
+    connection: AsyncConnection, rule: Rule, today: date, at: datetime
+) -> tuple[Condition, list[AskedNode]]:
+    """Return a rule as a whole and node by node, for one statement, as the lists stood then."""
+    covers = await _covers(connection, [rule], at)
     made = Conditions(covers, today)
-    compiled = [_of_contact(rule.root, made) for rule in rules]
-    return [Condition(one.holds, made.parameters, one.changes_on) for one in compiled]
+    whole = _whole(rule, made)
+    return whole, [_node(place, made) for place in walk(rule.root)]
 
 
-def _flags(rule: Rule) -> set[str]:
-    named = set()
-    for node, _ in conditions(rule):
-        if isinstance(node, CustomerFlagged):
-            named.add(flagged(node.list, node.flag))
-        elif isinstance(node, CustomerEnded):
-            named.add(flagged(CUSTOMER_STATUS, ENDED))
-    return named
+def _whole(rule: Rule, made: Conditions) -> Condition:
+    asked = _of_contact(rule.root, made)
+    return Condition(asked.holds, made.parameters, asked.changes_on)
+
+
+def _node(place: Place, made: Conditions) -> AskedNode:
+    node = place.node
+    covers = sorted({token for one in _values(node) for token in made.covers.get(one, ())})
+    of_customer = is_condition(node) and holder_of(node) is Holder.CUSTOMER
+    if place.at_customer or of_customer:
+        return AskedNode(place, _of_customer(node, made), True, covers)
+    return AskedNode(place, _of_contact(node, made), False, covers)
+
+
+async def _covers(
+    connection: AsyncConnection, rules: Sequence[Rule], at: datetime | None = None
+) -> Mapping[str, Sequence[str]]:
+    asked = {value for rule in rules for node, _ in conditions(rule) for value in _values(node)}
+    return await covered(connection, asked, at) if asked else {}
+
+
+def _values(node: Node) -> tuple[str, ...]:
+    """Return the values and flags that a condition names."""
+    match node:
+        case CustomerHas() | ContactHas():
+            return node.tokens
+        case CustomerFlagged():
+            return (flagged(node.list, node.flag),)
+        case CustomerEnded():
+            return (flagged(CUSTOMER_STATUS, ENDED),)
+        case _:
+            return ()
 
 
 def _of_contact(node: Node, made: Conditions) -> Asked:

@@ -101,9 +101,11 @@ Table(
     Column("told_type", Text),
     Column("told_by", Text),
     Index("ix_member_change_segment_id", "segment_id", "position"),
-    Index("ix_member_change_contact_id", "contact_id", "segment_id", "position"),
+    Index("ix_member_change_contact_id", "segment_id", "contact_id", "position"),
+    # Positions are in the order of moments, too.
+    Index("ix_member_change_at", "at", "position"),
 )
-# Who is in or out by hand, whatever the rule says.
+# Who is in or out by hand, whatever the rule says; what a pin was goes to `past`.
 Table(
     "segment_pin",
     metadata,

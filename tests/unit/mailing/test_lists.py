@@ -23,6 +23,13 @@ def test_mailing_and_customers_agree_on_every_list() -> None:
         ), name
 
 
+def test_mailing_knows_which_values_are_held_and_how_many_at_once() -> None:
+    of_customers = {name for name, one in LISTS.items() if CUSTOMER in one.held_by}
+    assert {name for name, one in LISTS.items() if not one.held_by} == lists.UNHELD - {"pipeline"}
+    assert {name for name in of_customers if not LISTS[name].several} == lists.ONE_EACH
+    assert {name for name, one in LISTS.items() if one.compulsory} == lists.COMPULSORY
+
+
 def test_no_two_services_have_lists_of_one_name_since_tokens_name_only_the_list() -> None:
     names = [*LISTS, *OF_ACTIVITIES, *OF_PIPELINE]
     assert len(set(names)) == len(names)
