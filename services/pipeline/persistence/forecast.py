@@ -19,7 +19,7 @@ from services.pipeline.domain.lists import OPPORTUNITY_TYPE, PIPELINE, STAGE
 from services.pipeline.domain.money import OTHER_DIGITS, USUAL_DIGITS
 from services.pipeline.persistence.groups import subtree_members
 from services.pipeline.persistence.rollups import shared_of, shares_of
-from shared.projection.survivors import survivor_of
+from shared.projection.held import COVERS, STANDING
 
 LINE, TOTAL, UNRATED = "line", "total", "unrated"
 FILTERS = {PIPELINE: "pipeline", STAGE: "stage", OPPORTUNITY_TYPE: "type"}
@@ -346,20 +346,7 @@ _SHARED = f"""
         FROM group_covers JOIN user_group_member USING (group_id)
         WHERE until IS NULL OR until >= since
         GROUP BY group_covers.above, seller
-    ), covers (above, token) AS (
-        SELECT token, token FROM classification WHERE NOT removed
-        UNION
-        SELECT covers.above, below.token
-        FROM covers JOIN classification AS below ON below.above = covers.token AND NOT below.removed
-                    AND below.list_name = split_part(covers.above, '/', 1)
-    ), standing AS (
-        SELECT customer_id, held FROM customer WHERE merged_into IS NULL
-        UNION ALL
-        SELECT merged.customer_id, survivor.held
-        FROM customer AS merged
-        JOIN customer AS survivor ON survivor.customer_id = {survivor_of("merged")}
-        WHERE merged.merged_into IS NOT NULL
-    )
+    ), {COVERS}, {STANDING}
 """
 _IN_GROUP = """
     EXISTS (SELECT FROM member WHERE member.seller = who.seller AND who.asked_on >= member.since
