@@ -19,6 +19,7 @@ from services.activities.domain.lists import (
     ACTIVITY_TYPE,
 )
 from services.activities.domain.statistics import Dimension, Question
+from services.activities.persistence.groups import MEMBERSHIPS
 from shared.projection.held import COVERS, STANDING
 
 
@@ -163,10 +164,7 @@ def _keys(name: str) -> str:
 
 _DATE_OF = "CAST(date_trunc('{}', CAST(day AS timestamp)) AS date)"
 _COLUMNS: dict[str, str] = {
-    **{
-        one: one
-        for one in ("kind", "type", "category", "seller", "day", "attributes", "holding")
-    },
+    **{one: one for one in ("kind", "type", "category", "seller", "day", "attributes", "holding")},
     **{str(one): _DATE_OF.format(one) for one in (Dimension.WEEK, Dimension.MONTH)},
 }
 _ACTIVITIES = """
@@ -175,21 +173,8 @@ _ACTIVITIES = """
             CASE state WHEN 'open' THEN 1 ELSE 0 END AS open
      FROM activity WHERE deleted_at IS NULL)
 """
-# Who is in a group or in one below it, and when: days that are in several ways are once.
 _SHARED = f"""
-    group_covers (above, group_id) AS (
-        SELECT group_id, group_id FROM user_group WHERE NOT removed
-        UNION
-        SELECT group_covers.above, below.group_id
-        FROM group_covers JOIN user_group AS below ON below.parent_id = group_covers.group_id
-                                                  AND NOT below.removed
-    ), membership AS (
-        SELECT group_covers.above AS group_id, seller,
-               unnest(range_agg(daterange(since, until, '[]'))) AS days
-        FROM group_covers JOIN user_group_member USING (group_id)
-        WHERE until IS NULL OR until >= since
-        GROUP BY group_covers.above, seller
-    ), {COVERS}, {STANDING},
+    {MEMBERSHIPS}, {COVERS}, {STANDING},
     -- Texts are slow to hash and to compare: a number of 64 bits stands for all that a customer
     -- holds. It is reckoned once for each; without the OFFSET, once for each activity.
     holder AS (

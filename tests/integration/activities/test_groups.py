@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.activities.persistence.groups import subtree_members
+from services.activities.persistence.groups import MEMBERSHIPS
 from shared.chassis.service import Service
 from shared.contracts.pipeline import Membership, UserGroupSaved
 from tests.integration.activities import targets
@@ -17,7 +17,10 @@ from tests.integration.activities.hearing import hear, rows, told
 from tests.integration.activities.world import World
 
 FIRST = date(2026, 1, 1)
-MEMBERS = f"SELECT seller, since, until FROM {subtree_members(':id')} AS member"  # noqa: S608
+MEMBERS = f"""
+    WITH RECURSIVE {MEMBERSHIPS}
+    SELECT seller, lower(days), upper(days) - 1 FROM membership WHERE group_id = :id
+"""  # noqa: S608
 GROUPS = [UUID(int=n) for n in range(1, 5)]
 
 
