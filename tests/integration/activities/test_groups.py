@@ -90,6 +90,18 @@ async def test_a_ring_of_groups_is_walked_once(activities: Service) -> None:
     assert await members(activities, GROUPS[0]) == {(str(n), FIRST, None) for n in range(3)}
 
 
+async def test_what_is_below_a_removed_group_is_below_nothing_above_it(
+    activities: Service,
+) -> None:
+    anna = Membership(seller="anna.k", since=FIRST)
+    chain = [group(0), group(1, parent_id=GROUPS[0]), group(2, parent_id=GROUPS[1], members=[anna])]
+    await hear(activities, map(told, chain))
+    assert await members(activities, GROUPS[0]) == {("anna.k", FIRST, None)}
+    await hear(activities, [told(group(1, 2, parent_id=GROUPS[0], removed=True))])
+    assert await members(activities, GROUPS[0]) == set()
+    assert await members(activities, GROUPS[2]) == {("anna.k", FIRST, None)}
+
+
 stretches = st.builds(
     lambda seller, since, length: Membership(
         seller=seller,
