@@ -1,9 +1,7 @@
 """What must hold of opportunities that are looked for, as conditions of a statement."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -19,6 +17,7 @@ from services.pipeline.domain.lists import (
 )
 from services.pipeline.domain.search import OpportunityFilter
 from services.pipeline.persistence.groups import subtree_members
+from shared.chassis.conditions import Conditions, escaped
 from shared.projection.merged import with_merged
 
 # Column and field of the filter by list.
@@ -48,32 +47,6 @@ _PLAIN = {
 }
 
 
-@dataclass(slots=True)
-class Conditions:
-    """Conditions, all of which must hold, with the values they need."""
-
-    conditions: list[str]
-    values: dict[str, Any] = field(default_factory=dict)
-
-    def add(self, condition: str, **values: Any) -> None:
-        """Let one more condition hold."""
-        self.conditions.append(condition)
-        self.values |= values
-
-    def add_one_of(self, column: str, cast: str, wanted: Collection[Any]) -> None:
-        """Let a column be one of some; where there is one only, an index gives the order too."""
-        if len(wanted) == 1:
-            (one,) = wanted
-            self.add(f"{column} = CAST(:{column} AS {cast})", **{column: one})
-        else:
-            self.add(f"{column} = ANY(CAST(:{column} AS {cast}[]))", **{column: list(wanted)})
-
-    @property
-    def where(self) -> str:
-        """Return the condition of a statement."""
-        return " AND ".join(self.conditions)
-
-
 async def conditions_of(
     connection: AsyncConnection, wanted: OpportunityFilter, *, today: date
 ) -> Conditions:
@@ -83,7 +56,7 @@ async def conditions_of(
         if (value := getattr(wanted, name)) is not None:
             found.add(condition, **{name: value})
     if wanted.text is not None:
-        found.add("lower(name) LIKE lower(:pattern)", pattern=f"%{_escaped(wanted.text)}%")
+        found.add("lower(name) LIKE lower(:pattern)", pattern=f"%{escaped(wanted.text)}%")
     if wanted.outcome == (Outcome.OPEN,):
         # Said in words, for the indexes of open ones are found by them.
         found.add("outcome = 'open'")
@@ -127,10 +100,6 @@ async def _add_values(
         keys[row.list].append(row.key)
     for name, one in keys.items():
         found.add_one_of(_SINGLE[name][0], "int", one)
-
-
-def _escaped(fragment: str) -> str:
-    return fragment.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 async def _add_group(
