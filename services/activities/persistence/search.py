@@ -22,6 +22,7 @@ from services.activities.domain.lists import (
 )
 from services.activities.domain.search import ActivityFilter
 from shared.chassis.conditions import Conditions, escaped
+from shared.lists.store import keys_of
 from shared.projection.merged import with_merged
 
 FEW_HITS = 4000
@@ -171,24 +172,7 @@ async def _keys(connection: AsyncConnection, wanted: ActivityFilter) -> dict[str
         **{name: getattr(wanted, column) for name, column in _SINGLE.items()},
         ACTIVITY_ATTRIBUTE: wanted.attribute,
     }
-    keys: dict[str, list[int]] = {name: [] for name in named}
-    if not any(named.values()):
-        return keys
-    result = await connection.execute(
-        text(
-            """
-            SELECT DISTINCT value.list, value.key
-            FROM unnest(CAST(:lists AS text[]), CAST(:numbers AS int[])) AS wanted (list, number)
-            JOIN list_value AS value USING (list, number)
-            """
-        ),
-        {
-            "lists": [name for name, numbers in named.items() for _ in numbers],
-            "numbers": [number for numbers in named.values() for number in numbers],
-        },
-    )
-    for row in result:
-        keys[row.list].append(row.key)
+    keys = await keys_of(connection, named)
     one_each = all(keys[name] for name, numbers in named.items() if numbers)
     every = len(keys[ACTIVITY_ATTRIBUTE]) == len(set(wanted.attribute))
     return keys if one_each and every else None

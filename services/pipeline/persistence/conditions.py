@@ -1,6 +1,5 @@
 """What must hold of opportunities that are looked for, as conditions of a statement."""
 
-from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
@@ -18,6 +17,7 @@ from services.pipeline.domain.lists import (
 from services.pipeline.domain.search import OpportunityFilter
 from services.pipeline.persistence.groups import subtree_members
 from shared.chassis.conditions import Conditions, escaped
+from shared.lists.store import keys_of
 from shared.projection.merged import with_merged
 
 # Column and field of the filter by list.
@@ -77,27 +77,10 @@ async def conditions_of(
 async def _add_values(
     connection: AsyncConnection, wanted: OpportunityFilter, found: Conditions
 ) -> None:
-    named: dict[str, Sequence[int]] = {
+    named = {
         name: numbers for name, (_, own) in _SINGLE.items() if (numbers := getattr(wanted, own))
     }
-    if not named:
-        return
-    result = await connection.execute(
-        text(
-            """
-            SELECT DISTINCT value.list, value.key
-            FROM unnest(CAST(:lists AS text[]), CAST(:numbers AS int[])) AS wanted (list, number)
-            JOIN list_value AS value USING (list, number)
-            """
-        ),
-        {
-            "lists": [name for name, numbers in named.items() for _ in numbers],
-            "numbers": [number for numbers in named.values() for number in numbers],
-        },
-    )
-    keys: dict[str, list[int]] = {name: [] for name in named}
-    for row in result:
-        keys[row.list].append(row.key)
+    keys = await keys_of(connection, named)
     for name, one in keys.items():
         found.add_one_of(_SINGLE[name][0], "int", one)
 
