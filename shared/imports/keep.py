@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Row
 
-from shared.chassis.errors import StaleVersion
+from shared.chassis.errors import check_version
 from shared.chassis.ids import new_id
 from shared.chassis.job_runner import JobRunner
 from shared.chassis.jobs import Job, find_jobs
@@ -53,8 +53,7 @@ async def map_columns(
 ) -> None:
     """Say what columns mean: (header, field); the others mean nothing."""
     row = await imports.found(uow.connection, import_id, lock=True)
-    if row.version != expected:
-        raise StaleVersion(f"The import is at version {row.version}, not {expected}.")
+    check_version("import", row.version, expected)
     await _refuse_busy(imports, row, uow)
     mapping = imports.fields.checked(row.columns, meanings)
     await imports.store.set_mapping(uow.connection, import_id, mapping, now=uow.now)

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.customers.domain.import_fields import MATCHES, Column, checked_columns
 from services.customers.handlers.run_import import ImportNotFound
 from services.customers.persistence import imports as store
-from shared.chassis.errors import InvalidField, Kind, Refusal, StaleVersion
+from shared.chassis.errors import InvalidField, Kind, Refusal, check_version
 from shared.chassis.ids import new_id
 from shared.chassis.job_runner import JobRunner
 from shared.chassis.jobs import Job, find_job
@@ -78,8 +78,7 @@ async def found_import(
 ) -> Row[Any]:
     """Return an import, locked; refuse one that is not there, or not at the expected version."""
     row = await existing_import(uow.connection, import_id, lock=True)
-    if expected is not None and row.version != expected:
-        raise StaleVersion(f"The import is at version {row.version}, not {expected}.")
+    check_version("import", row.version, expected)
     return row
 
 
