@@ -135,6 +135,7 @@ async def until_ended(api: httpx.AsyncClient, url: str) -> dict[str, Any]:
 async def main() -> int:
     server = await find_postgres()
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(server.close)
         urls = [await fresh_database(server, stack, name) for name in ("customers", "mailing")]
         bus = InProcessBus()
         given = {"broker_url": "amqp://unused", "api_key": KEY}
