@@ -369,7 +369,7 @@ _AFTER = text(
 _TOUCH_STANDING = text(
     """
     INSERT INTO touched (contact_id, keys, cause, at)
-    SELECT contact_id, ARRAY[CAST(:key AS text)], 'event', :now FROM member_change
+    SELECT contact_id, ARRAY[CAST(:key AS text)], cause, :now FROM member_change
     WHERE segment_id = :segment_id AND position > :after
     """
 )

@@ -163,12 +163,14 @@ _NAMED_BY = text(
 )
 _ADD = text(
     """
-    INSERT INTO touched (contact_id, customer_id, token, keys, cause, told_type, told_by, at)
-    SELECT contact_id, customer_id, token, string_to_array(keys, E'\\n'), cause, type, teller, :now
+    INSERT INTO touched
+        (contact_id, customer_id, token, keys, linked, cause, told_type, told_by, at)
+    SELECT contact_id, customer_id, token, string_to_array(keys, E'\\n'),
+           CAST(string_to_array(linked, E'\\n') AS uuid[]), cause, type, teller, :now
     FROM unnest(CAST(:contacts AS uuid[]), CAST(:customers AS uuid[]), CAST(:tokens AS text[]),
-                CAST(:keys AS text[]), CAST(:causes AS text[]), CAST(:types AS text[]),
-                CAST(:tellers AS text[]))
-         AS new (contact_id, customer_id, token, keys, cause, type, teller)
+                CAST(:keys AS text[]), CAST(:linked AS text[]), CAST(:causes AS text[]),
+                CAST(:types AS text[]), CAST(:tellers AS text[]))
+         AS new (contact_id, customer_id, token, keys, linked, cause, type, teller)
     """
 )
 _TAKE = text(
