@@ -18,7 +18,7 @@ from services.mailing.persistence.members import Change, Judge, Verdict
 from services.mailing.persistence.rules import compile_rules
 from services.mailing.persistence.touched import Reached
 from shared.chassis.chunks import chunks
-from shared.chassis.unit_of_work import UnitOfWork
+from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 TAKEN = 1_000
 JUDGES, JUDGED = 50, 5_000
@@ -71,11 +71,8 @@ async def follow_changes(uow: UnitOfWork, zone: ZoneInfo, *, taken: int = TAKEN)
     due = await members.take_due(connection, today, limit=taken)
     if not rows and not due:
         return False
-    await touched.spread(connection, [row for row in rows if row.token is not None])
     work = _Work()
-    await _add_reached(
-        await touched.reached(connection, [row for row in rows if row.token is None]), work, uow
-    )
+    await _add_reached(await touched.reached(connection, rows), work, uow)
     await _add_due(due, work, uow)
     changes: list[Change] = []
     while work.rules:
@@ -96,6 +93,19 @@ async def follow_changes(uow: UnitOfWork, zone: ZoneInfo, *, taken: int = TAKEN)
     await members.add_build_touched(connection, work.building)
     await _write(changes, uow)
     return True
+
+
+async def spread_values(units: UnitOfWorkFactory, seqs: Collection[int]) -> None:
+    """
+    Touch whoever holds values that moved, or what is below or in them.
+
+    Whoever came to hold one without seeing that it had moved has committed when they are looked up.
+    """
+    async with units() as uow:
+        await touched.wait_for_writers(uow.connection)
+    async with units() as uow:
+        await members.evaluate_alone(uow.connection)
+        await touched.spread(uow.connection, seqs)
 
 
 async def judge_again(
