@@ -29,6 +29,7 @@ log = get_logger(__name__)
 async def begin_unbuilt(units: UnitOfWorkFactory) -> None:
     """Let segments be built that have no members yet: those from before members were kept."""
     async with units() as uow:
+        await segment_rules.change_alone(uow.connection)
         for row in await segment_rules.unbuilt(uow.connection):
             rule = Rule.model_validate(row.rule)
             await segment_rules.begin(
@@ -47,25 +48,37 @@ async def build_next(units: UnitOfWorkFactory, zone: ZoneInfo) -> bool:
     """
     Build one rule and let it take over, or remove some of what retired ones left; False if nothing.
 
-    Whoever is cut off begins anew: until the last commit everything stands as before.
+    Who is cut off leaves it to the next one: until the last commit everything stands as before.
     """
     async with units() as uow:
         built = await segment_rules.to_build(uow.connection)
         if built is None:
             return await segment_rules.sweep(uow.connection)
-    async with units() as uow:
-        await touched.wait_for_writers(uow.connection)
-    async with units() as uow:
-        condition = await compile_rule(uow.connection, built.rule, _today(uow, zone))
-        await members.fill(uow.connection, Judge(built.rule_id, built.segment_id, condition))
-        if not await segment_rules.is_next(uow.connection, built.rule_id):
-            await segment_rules.forget(uow.connection, built.rule_id)
-            return True
+    if not built.filled:
+        # Who evaluates, and who writes what a rule asks about, have seen this one from now on.
+        async with units() as uow:
+            await members.evaluate_alone(uow.connection)
+        async with units() as uow:
+            await touched.wait_for_writers(uow.connection)
+        async with units() as uow:
+            if not await segment_rules.build_alone(uow.connection):
+                return False
+            if not await segment_rules.is_filled(uow.connection, built.rule_id):
+                await _fill(built, uow, zone)
     async with units() as uow:
         await members.evaluate_alone(uow.connection)
         if await segment_rules.is_next(uow.connection, built.rule_id):
             await _take_over(built, uow, zone)
     return True
+
+
+async def _fill(built: RuleToBuild, uow: UnitOfWork, zone: ZoneInfo) -> None:
+    condition = await compile_rule(uow.connection, built.rule, _today(uow, zone))
+    await members.fill(uow.connection, Judge(built.rule_id, built.segment_id, condition))
+    if await segment_rules.is_next(uow.connection, built.rule_id):
+        await segment_rules.mark_filled(uow.connection, built.rule_id)
+    else:
+        await segment_rules.forget(uow.connection, built.rule_id)
 
 
 async def _take_over(built: RuleToBuild, uow: UnitOfWork, zone: ZoneInfo) -> None:
