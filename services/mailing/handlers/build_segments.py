@@ -6,7 +6,15 @@ from zoneinfo import ZoneInfo
 from services.mailing.domain.dependencies import keys_of, segment_key
 from services.mailing.domain.events import MemberMove, SegmentMembersChanged
 from services.mailing.domain.rules import Rule
-from services.mailing.handlers.follow_changes import CHANGED, JUDGED, TOLD, judge_again
+from services.mailing.handlers.follow_changes import (
+    CHANGED,
+    JUDGED,
+    TOLD,
+    follow_changes,
+    follow_next,
+    is_behind,
+    judge_again,
+)
 from services.mailing.handlers.touch import TOUCHED
 from services.mailing.persistence import members, segment_rules, touched
 from services.mailing.persistence.members import Judge
@@ -21,6 +29,8 @@ BUILD = "segment-rule-begun"
 """The signal of a unit of work after which there is something to build."""
 MOST_TOLD = 5_000
 """Of more differences than these it is only told that members were replaced."""
+ROUNDS = 10
+"""How often what was touched is followed while a rule takes over; then others have their turn."""
 CAUSES = {"made": "rule", "changed": "rule", "checked": "check"}
 
 log = get_logger(__name__)
@@ -65,10 +75,14 @@ async def build_next(units: UnitOfWorkFactory, zone: ZoneInfo) -> bool:
                 return False
             if not await segment_rules.is_filled(uow.connection, built.rule_id):
                 await _fill(built, uow, zone)
+    while await follow_next(units, zone):
+        pass
     async with units() as uow:
         await members.evaluate_alone(uow.connection)
-        if await segment_rules.is_next(uow.connection, built.rule_id):
-            await _take_over(built, uow, zone)
+        if await segment_rules.is_next(uow.connection, built.rule_id) and await _catch_up(
+            built, uow, zone
+        ):
+            await _take_over(built, uow)
     return True
 
 
@@ -81,11 +95,21 @@ async def _fill(built: RuleToBuild, uow: UnitOfWork, zone: ZoneInfo) -> None:
         await segment_rules.forget(uow.connection, built.rule_id)
 
 
-async def _take_over(built: RuleToBuild, uow: UnitOfWork, zone: ZoneInfo) -> None:
+async def _catch_up(built: RuleToBuild, uow: UnitOfWork, zone: ZoneInfo) -> bool:
+    """Bring both sets to the same moment, so that what differs is the rule, or drift."""
+    today = _today(uow, zone)
+    for _ in range(ROUNDS):
+        again = await members.take_build_touched(uow.connection, built.rule_id)
+        for some in chunks(again, JUDGED):
+            await judge_again(built.rule_id, some, today, uow)
+        if not await is_behind(uow.connection, today):
+            return True
+        await follow_changes(uow, zone)
+    return False
+
+
+async def _take_over(built: RuleToBuild, uow: UnitOfWork) -> None:
     connection = uow.connection
-    again = await members.take_build_touched(connection, built.rule_id)
-    for some in chunks(again, JUDGED):
-        await judge_again(built.rule_id, some, _today(uow, zone), uow)
     before = await members.last_position(connection)
     cause = CAUSES[built.why]
     entered, exited = await members.write_differences(

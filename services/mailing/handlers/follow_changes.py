@@ -8,6 +8,8 @@ from functools import lru_cache
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from services.mailing.domain.conditions import Holder
 from services.mailing.domain.dependencies import GONE, segment_key
 from services.mailing.domain.events import MemberMove, SegmentMembersChanged
@@ -95,12 +97,27 @@ async def follow_changes(uow: UnitOfWork, zone: ZoneInfo, *, taken: int = TAKEN)
     return True
 
 
-async def spread_values(units: UnitOfWorkFactory, seqs: Collection[int]) -> None:
-    """
-    Touch whoever holds values that moved, or what is below or in them.
+async def follow_next(units: UnitOfWorkFactory, zone: ZoneInfo) -> bool:
+    """Look for work, spread the touches of values, and follow; tell whether there was any."""
+    async with units.engine.connect() as connection:
+        if not await is_behind(connection, units.clock().astimezone(zone).date()):
+            return False
+        moved = await touched.values(connection)
+    if moved:
+        await _spread_values(units, moved)
+    async with units() as uow:
+        return await follow_changes(uow, zone)
 
-    Whoever came to hold one without seeing that it had moved has committed when they are looked up.
-    """
+
+async def is_behind(connection: AsyncConnection, today: date) -> bool:
+    """Tell whether anything waits to be followed."""
+    day = await members.next_day(connection)
+    return (day is not None and day <= today) or await touched.is_any(connection)
+
+
+async def _spread_values(units: UnitOfWorkFactory, seqs: Collection[int]) -> None:
+    # Whoever came to hold a value without seeing that it had moved has committed by the time its
+    # holders are looked up.
     async with units() as uow:
         await touched.wait_for_writers(uow.connection)
     async with units() as uow:

@@ -85,9 +85,7 @@ async def to_build(connection: AsyncConnection) -> RuleToBuild | None:
     if row is None:
         return None
     rule = Rule.model_validate(row.rule)
-    return RuleToBuild(
-        row.rule_id, row.segment_id, rule, row.why, row.live_rule_id, row.filled
-    )
+    return RuleToBuild(row.rule_id, row.segment_id, rule, row.why, row.live_rule_id, row.filled)
 
 
 async def is_filled(connection: AsyncConnection, rule_id: UUID) -> bool:
