@@ -29,6 +29,8 @@ class Reading:
     pins: dict[UUID, dict[UUID, bool]] = field(default_factory=dict)
 
     def hear(self, told: Contract) -> None:
+        """Remember it, if it is newer than what was heard of the same thing."""
+        key: Any
         match told:
             case customers.PersonErased():
                 self.erased.add(told.contact_id)

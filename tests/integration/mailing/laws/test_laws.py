@@ -6,8 +6,8 @@ seeds begin.
 
 import os
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,11 +32,11 @@ from services.mailing.handlers.pin_contacts import Pin, pin_contact, unpin_conta
 from services.mailing.persistence.segments import members
 from shared.chassis.messages import Incoming
 from shared.chassis.testing.servers import Postgres
-from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from shared.contracts.types import Contract
 from shared.contracts.wiring import publication
 from tests.integration.mailing.laws.reading import Reading, day_of
 from tests.integration.mailing.laws.rules import Rules
+from tests.integration.mailing.laws.steps import Steps
 from tests.integration.mailing.laws.world import ZONE, World
 from tests.integration.mailing.rig import Rig, open_rig
 
@@ -47,20 +47,6 @@ SEGMENTS = 30
 
 class Killed(Exception):
     """The builder was cut off."""
-
-
-class Steps(UnitOfWorkFactory):
-    """Units of work before each of which something else may happen."""
-
-    def __init__(self, units: UnitOfWorkFactory, before: Callable[[], Awaitable[None]]) -> None:
-        self._units, self._before = units, before
-        self.engine, self.clock = units.engine, units.clock
-
-    @asynccontextmanager
-    async def __call__(self) -> AsyncIterator[UnitOfWork]:
-        await self._before()
-        async with self._units() as uow:
-            yield uow
 
 
 @dataclass
@@ -82,6 +68,12 @@ class Life:
 
     # --- Events.
     async def tell(self, count: int) -> None:
+        """Tell some of what waits, in any order, and some of it again, and take it over."""
+        await self.store(count)
+        while await self.rig.service.worker.work_batch():
+            pass
+
+    async def store(self, count: int) -> None:
         """Tell some of what waits, in any order, and some of it again."""
         self.chance.shuffle(self.waiting)
         told, self.waiting = self.waiting[:count], self.waiting[count:]
@@ -91,8 +83,6 @@ class Life:
         if messages and self.chance.random() < 0.2:
             messages.append(messages[0])
         await self.rig.service.inbox.store(messages)
-        while await self.rig.service.worker.work_batch():
-            pass
 
     def _message(self, one: Contract) -> Incoming:
         self.reading.hear(one)
@@ -206,7 +196,7 @@ class Life:
                     await follow_changes(uow, ZONE, taken=self.chance.choice([1, 3, 1000]))
 
         with suppress(Killed):
-            await build_next(Steps(self.rig.service.units, between), ZONE)
+            await build_next(Steps(self.rig.service.units, before=between), ZONE)
 
     async def settle_and_compare(self) -> None:
         await self.rig.settle()
