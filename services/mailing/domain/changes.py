@@ -17,6 +17,7 @@ from services.mailing.domain.dependencies import (
     list_key,
     opportunity_key,
     pin_key,
+    shape_key,
     value_key,
 )
 from services.mailing.domain.facts import (
@@ -30,6 +31,7 @@ from services.mailing.domain.facts import (
     Told,
     ValueFacts,
 )
+from services.mailing.domain.lists import covering
 
 T = TypeVar("T")
 
@@ -165,19 +167,18 @@ def _of_customer(before: CustomerFacts | None, after: CustomerFacts, told: Told)
 
 
 def _of_value(before: ValueFacts | None, after: ValueFacts, told: Told) -> Iterator[Touch]:
-    blank = replace(after, above=None, bundled=(), flags={}, removed=True)
-    was = before or blank
-    shape = ("above", "bundled", "flags", "removed")
-    if not _differs(was, after, shape):
-        return
-    covering = {after.token, was.above, after.above} - {None}
-    held = frozenset((holder, str(one)) for holder in Holder for one in covering)
-    keys = frozenset(list_key(holder, after.list_name) for holder in Holder)
-    touch = Touch(keys, told, token=after.token, held=held)
-    yield touch
-    # Those whom it bundled before hold values that lead nowhere from here.
-    for token in sorted({*was.bundled} - {*after.bundled}):
-        yield replace(touch, token=token)
+    was = before or replace(after, above=None, bundled=(), flags={}, removed=True)
+    keys = set()
+    if _differs(was, after, ("flags", "removed")):
+        keys |= {list_key(holder, after.list_name) for holder in Holder}
+    if _differs(was, after, ("above", "bundled", "removed")):
+        # All that is asked of these lists, not only what covers the value: by when it is found out
+        # who holds it, others may lie elsewhere than when it moved.
+        keys |= {shape_key(holder, one) for holder in Holder for one in covering(after.list_name)}
+    if keys:
+        # Those whom it bundled before hold values that lead nowhere from here.
+        for token in sorted({after.token} | ({*was.bundled} - {*after.bundled})):
+            yield Touch(frozenset(keys), told, token=token)
 
 
 def _of_activity(before: ActivityFacts | None, after: ActivityFacts, told: Told) -> Iterator[Touch]:

@@ -62,6 +62,11 @@ def list_key(holder: Holder, list_name: str) -> str:
     return f"{holder}.held/{list_name}"
 
 
+def shape_key(holder: Holder, list_name: str) -> str:
+    """Return the key of what lies in what, or is bundled by what, in a list."""
+    return f"{holder}.shape/{list_name}"
+
+
 def field_key(holder: Holder, field: str) -> str:
     """Return the key of a field."""
     return f"{holder}.{field}"
@@ -135,6 +140,7 @@ def _asked(node: Condition) -> Iterator[str]:
     match node:
         case CustomerHas() | ContactHas():
             yield from (held_key(holder, value) for value in node.tokens)
+            yield shape_key(holder, node.list)
             if holder is Holder.CUSTOMER:
                 yield UNLINKED
             return

@@ -4,6 +4,8 @@ Lists come and go there; only those that lie in another list, those of customers
 another one, and those held by contacts are named here. A test compares.
 """
 
+from collections.abc import Iterator
+
 from shared.contracts.held import token
 
 CUSTOMER_STATUS = "customer_status"
@@ -39,6 +41,14 @@ OF_CONTACTS_ALONE = OF_CONTACTS - {"category"}
 def above(list_name: str, parent: int | None) -> str | None:
     """Return what a value lies in: a value of its own list if that is a tree, or of another."""
     return None if parent is None else token(INSIDE.get(list_name, list_name), parent)
+
+
+def covering(list_name: str) -> Iterator[str]:
+    """Return the lists whose values may cover a value of this one: it, and what it lies in."""
+    inside: str | None = list_name
+    while inside is not None:
+        yield inside
+        inside = INSIDE.get(inside)
 
 
 def bundled(list_name: str, members: list[int]) -> tuple[str, ...]:

@@ -6,7 +6,15 @@ from zoneinfo import ZoneInfo
 from services.mailing.domain.dependencies import keys_of, segment_key
 from services.mailing.domain.events import MemberMove, SegmentMembersChanged
 from services.mailing.domain.rules import Rule
-from services.mailing.handlers.follow_changes import CHANGED, JUDGED, TOLD, judge_again
+from services.mailing.handlers.follow_changes import (
+    CHANGED,
+    JUDGED,
+    TOLD,
+    follow_changes,
+    follow_next,
+    is_behind,
+    judge_again,
+)
 from services.mailing.handlers.touch import TOUCHED
 from services.mailing.persistence import members, segment_rules, touched
 from services.mailing.persistence.members import Judge
@@ -21,6 +29,8 @@ BUILD = "segment-rule-begun"
 """The signal of a unit of work after which there is something to build."""
 MOST_TOLD = 5_000
 """Of more differences than these it is only told that members were replaced."""
+ROUNDS = 10
+"""How often what was touched is followed while a rule takes over; then others have their turn."""
 CAUSES = {"made": "rule", "changed": "rule", "checked": "check"}
 
 log = get_logger(__name__)
@@ -29,6 +39,7 @@ log = get_logger(__name__)
 async def begin_unbuilt(units: UnitOfWorkFactory) -> None:
     """Let segments be built that have no members yet: those from before members were kept."""
     async with units() as uow:
+        await segment_rules.change_alone(uow.connection)
         for row in await segment_rules.unbuilt(uow.connection):
             rule = Rule.model_validate(row.rule)
             await segment_rules.begin(
@@ -47,32 +58,58 @@ async def build_next(units: UnitOfWorkFactory, zone: ZoneInfo) -> bool:
     """
     Build one rule and let it take over, or remove some of what retired ones left; False if nothing.
 
-    Whoever is cut off begins anew: until the last commit everything stands as before.
+    Who is cut off leaves it to the next one: until the last commit everything stands as before.
     """
     async with units() as uow:
         built = await segment_rules.to_build(uow.connection)
         if built is None:
             return await segment_rules.sweep(uow.connection)
-    async with units() as uow:
-        await touched.wait_for_writers(uow.connection)
-    async with units() as uow:
-        condition = await compile_rule(uow.connection, built.rule, _today(uow, zone))
-        await members.fill(uow.connection, Judge(built.rule_id, built.segment_id, condition))
-        if not await segment_rules.is_next(uow.connection, built.rule_id):
-            await segment_rules.forget(uow.connection, built.rule_id)
-            return True
+    if not built.filled:
+        # Who evaluates, and who writes what a rule asks about, have seen this one from now on.
+        async with units() as uow:
+            await members.evaluate_alone(uow.connection)
+        async with units() as uow:
+            await touched.wait_for_writers(uow.connection)
+        async with units() as uow:
+            if not await segment_rules.build_alone(uow.connection):
+                return False
+            if not await segment_rules.is_filled(uow.connection, built.rule_id):
+                await _fill(built, uow, zone)
+    while await follow_next(units, zone):
+        pass
     async with units() as uow:
         await members.evaluate_alone(uow.connection)
-        if await segment_rules.is_next(uow.connection, built.rule_id):
-            await _take_over(built, uow, zone)
+        if await segment_rules.is_next(uow.connection, built.rule_id) and await _catch_up(
+            built, uow, zone
+        ):
+            await _take_over(built, uow)
     return True
 
 
-async def _take_over(built: RuleToBuild, uow: UnitOfWork, zone: ZoneInfo) -> None:
+async def _fill(built: RuleToBuild, uow: UnitOfWork, zone: ZoneInfo) -> None:
+    condition = await compile_rule(uow.connection, built.rule, _today(uow, zone))
+    await members.fill(uow.connection, Judge(built.rule_id, built.segment_id, condition))
+    if await segment_rules.is_next(uow.connection, built.rule_id):
+        await segment_rules.mark_filled(uow.connection, built.rule_id)
+    else:
+        await segment_rules.forget(uow.connection, built.rule_id)
+
+
+async def _catch_up(built: RuleToBuild, uow: UnitOfWork, zone: ZoneInfo) -> bool:
+    """Bring both sets to the same moment, so that what differs is the rule, or drift."""
+    today = _today(uow, zone)
+    for _ in range(ROUNDS):
+        again = await members.take_build_touched(uow.connection, built.rule_id)
+        for some in chunks(again, JUDGED):
+            await judge_again(built.rule_id, some, today, uow)
+        if not await is_behind(uow.connection, today):
+            return True
+        await follow_changes(uow, zone)
+    return False
+
+
+async def _take_over(built: RuleToBuild, uow: UnitOfWork) -> None:
     connection = uow.connection
-    again = await members.take_build_touched(connection, built.rule_id)
-    for some in chunks(again, JUDGED):
-        await judge_again(built.rule_id, some, _today(uow, zone), uow)
     before = await members.last_position(connection)
     cause = CAUSES[built.why]
     entered, exited = await members.write_differences(

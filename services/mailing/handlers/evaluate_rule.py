@@ -80,11 +80,14 @@ async def members_of(segment: Segment, connection: AsyncConnection) -> Condition
 
 
 async def refuse_segments(rule: Rule, segment_id: UUID, connection: AsyncConnection) -> None:
-    """Refuse a rule of this segment that asks about one that is not there, or about itself."""
+    """
+    Refuse a rule of this segment that asks about one that is not there, or about itself.
+
+    Who keeps the rule works alone: see `segment_rules.change_alone`.
+    """
     named = list(named_segments(rule))
     if not named:
         return
-    await segment_rules.lock_references(connection)
     known = await segments.find_some(connection, {node.segment_id for node, _ in named})
     above = await segment_rules.standing_on(connection, segment_id)
     for node, path in named:

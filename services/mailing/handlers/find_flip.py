@@ -109,7 +109,7 @@ async def find_flip(found: Judged, titles: dict[str, str], connection: AsyncConn
                 if smallest is not None:
                     return Flip(smallest)
     last = (pinned(scene, not found.judged),)
-    if not trial.is_over and await trial.flips(last):
+    if await trial.flips(last):
         return Flip(last, _wanted(ways))
     return Flip(None, _wanted(ways))
 

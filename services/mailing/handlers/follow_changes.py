@@ -8,6 +8,8 @@ from functools import lru_cache
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from services.mailing.domain.conditions import Holder
 from services.mailing.domain.dependencies import GONE, segment_key
 from services.mailing.domain.events import MemberMove, SegmentMembersChanged
@@ -18,7 +20,7 @@ from services.mailing.persistence.members import Change, Judge, Verdict
 from services.mailing.persistence.rules import compile_rules
 from services.mailing.persistence.touched import Reached
 from shared.chassis.chunks import chunks
-from shared.chassis.unit_of_work import UnitOfWork
+from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 TAKEN = 1_000
 JUDGES, JUDGED = 50, 5_000
@@ -71,11 +73,8 @@ async def follow_changes(uow: UnitOfWork, zone: ZoneInfo, *, taken: int = TAKEN)
     due = await members.take_due(connection, today, limit=taken)
     if not rows and not due:
         return False
-    await touched.spread(connection, [row for row in rows if row.token is not None])
     work = _Work()
-    await _add_reached(
-        await touched.reached(connection, [row for row in rows if row.token is None]), work, uow
-    )
+    await _add_reached(await touched.reached(connection, rows), work, uow)
     await _add_due(due, work, uow)
     changes: list[Change] = []
     while work.rules:
@@ -96,6 +95,34 @@ async def follow_changes(uow: UnitOfWork, zone: ZoneInfo, *, taken: int = TAKEN)
     await members.add_build_touched(connection, work.building)
     await _write(changes, uow)
     return True
+
+
+async def follow_next(units: UnitOfWorkFactory, zone: ZoneInfo) -> bool:
+    """Look for work, spread the touches of values, and follow; tell whether there was any."""
+    async with units.engine.connect() as connection:
+        if not await is_behind(connection, units.clock().astimezone(zone).date()):
+            return False
+        moved = await touched.values(connection)
+    if moved:
+        await _spread_values(units, moved)
+    async with units() as uow:
+        return await follow_changes(uow, zone)
+
+
+async def is_behind(connection: AsyncConnection, today: date) -> bool:
+    """Tell whether anything waits to be followed."""
+    day = await members.next_day(connection)
+    return (day is not None and day <= today) or await touched.is_any(connection)
+
+
+async def _spread_values(units: UnitOfWorkFactory, seqs: Collection[int]) -> None:
+    # Whoever came to hold a value without seeing that it had moved has committed by the time its
+    # holders are looked up.
+    async with units() as uow:
+        await touched.wait_for_writers(uow.connection)
+    async with units() as uow:
+        await members.evaluate_alone(uow.connection)
+        await touched.spread(uow.connection, seqs)
 
 
 async def judge_again(

@@ -9,9 +9,8 @@ from collections.abc import Awaitable, Callable
 from zoneinfo import ZoneInfo
 
 from services.mailing.handlers.build_segments import BUILD, begin_unbuilt, build_next
-from services.mailing.handlers.follow_changes import follow_changes
+from services.mailing.handlers.follow_changes import follow_next
 from services.mailing.handlers.touch import TOUCHED
-from services.mailing.persistence import members, touched
 from shared.chassis.database import is_transient
 from shared.chassis.logs import get_logger
 from shared.chassis.unit_of_work import UnitOfWorkFactory
@@ -57,13 +56,7 @@ class MemberKeeper:
             pass
 
     async def _follow(self) -> bool:
-        async with self._units.engine.connect() as connection:
-            today = self._units.clock().astimezone(self._zone).date()
-            day = await members.next_day(connection)
-            if not await touched.is_any(connection) and (day is None or day > today):
-                return False
-        async with self._units() as uow:
-            return await follow_changes(uow, self._zone)
+        return await follow_next(self._units, self._zone)
 
 
 async def _for_ever(event: str, wake: asyncio.Event, work: Callable[[], Awaitable[bool]]) -> None:

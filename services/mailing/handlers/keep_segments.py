@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.engine import Row
 
 from services.mailing.domain.channels import Channel, Purpose
-from services.mailing.domain.dependencies import keys_of, pin_key
+from services.mailing.domain.dependencies import keys_of
 from services.mailing.domain.gate import Reason, refuses_channel
 from services.mailing.domain.refusals import SegmentInUse
 from services.mailing.domain.rules import Rule
@@ -53,6 +53,7 @@ class Members:
 async def make_segment(name: str, rule: Rule, uow: UnitOfWork) -> Segment:
     """Store a new segment, whose members are then found; refuse a rule that names the unknown."""
     segment = Segment(new_id(), name, rule, 1, uow.now, uow.now)
+    await segment_rules.change_alone(uow.connection)
     await refuse_unknown(rule, uow.connection)
     await refuse_segments(rule, segment.segment_id, uow.connection)
     await segments.add(uow.connection, segment)
@@ -86,6 +87,7 @@ async def change_segment(
 
     Until the members of the new rule are found, those of the old one stand.
     """
+    await segment_rules.change_alone(uow.connection)
     await refuse_unknown(rule, uow.connection)
     await refuse_segments(rule, segment_id, uow.connection)
     former = await show_segment(segment_id, uow)
@@ -101,6 +103,7 @@ async def change_segment(
 
 async def check_segment(segment_id: UUID, uow: UnitOfWork) -> Segment:
     """Find the members of a segment anew, beside those there are; what differs is drift."""
+    await segment_rules.change_alone(uow.connection)
     segment = await show_segment(segment_id, uow)
     if segment.next_rule_id is None:
         await _begin(segment, "checked", uow)
@@ -114,7 +117,6 @@ async def list_builds(segment_id: UUID, uow: UnitOfWork, *, limit: int) -> list[
 
 
 async def _begin(segment: Segment, why: str, uow: UnitOfWork) -> None:
-    pinned = await segments.pinned(uow.connection, segment.segment_id)
     await segment_rules.begin(
         uow.connection,
         rule_id=new_id(),
@@ -122,7 +124,7 @@ async def _begin(segment: Segment, why: str, uow: UnitOfWork) -> None:
         version=segment.version,
         rule=segment.rule,
         why=why,
-        keys=keys_of(segment.rule) | {pin_key(contact_id) for contact_id in pinned},
+        keys=keys_of(segment.rule),
         now=uow.now,
     )
     uow.signal(BUILD)
@@ -130,6 +132,7 @@ async def _begin(segment: Segment, why: str, uow: UnitOfWork) -> None:
 
 async def remove_segment(segment_id: UUID, uow: UnitOfWork, *, expected: int) -> None:
     """Remove a segment that still has the expected version; refuse one that others ask about."""
+    await segment_rules.change_alone(uow.connection)
     segment = await show_segment(segment_id, uow)
     standing = await segment_rules.standing_on(uow.connection, segment_id)
     others = await segments.find_some(uow.connection, set(standing) - {segment_id})

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from services.mailing.domain.changes import Change, Touch, touches_of
 from services.mailing.domain.conditions import Holder
-from services.mailing.domain.dependencies import GONE, held_key, list_key
+from services.mailing.domain.dependencies import GONE, UNLINKED, held_key, list_key
 from services.mailing.persistence import touched
 from shared.chassis.unit_of_work import UnitOfWork
 
@@ -22,16 +22,20 @@ async def touch(changes: Iterable[Change], uow: UnitOfWork) -> None:
         return
     # Before the rules are looked at: see `touched`.
     await touched.hold_writing(uow.connection)
-    covering = await touched.named_by(
-        uow.connection, {token for one in found for _, token in one.held}
-    )
-    keys = [one.keys | keys_of_held(one.held, covering) for one in found]
-    asked = await touched.asked_keys(uow.connection, {key for some in keys for key in some})
+    held = {token for one in found for _, token in one.held}
+    covering = await touched.named_by(uow.connection, held)
+    moving = await touched.moving_keys(uow.connection) if held else set()
+    keys = [
+        one.keys | keys_of_held(one.held, covering) | (moving if one.held else set())
+        for one in found
+    ]
+    # Whoever asks about customers at all asks about `UNLINKED`.
+    asked = await touched.asked_keys(uow.connection, {UNLINKED}.union(*keys))
     asked.add(GONE)
     counting = [
         (one, some & asked)
         for one, some in zip(found, keys, strict=True)
-        if some & asked or one.linked
+        if some & asked or (one.linked and UNLINKED in asked)
     ]
     await write_touches(counting, uow)
 

@@ -134,9 +134,6 @@ async def fill(connection: AsyncConnection, judge: Judge) -> None:
     asked = {
         **judge.condition.parameters, "rule_id": judge.rule_id, "segment_id": judge.segment_id
     }  # fmt: skip
-    for table in ("member", "member_flip"):
-        # One that was cut off after it was filled, before it took over, begins anew.
-        await connection.execute(text(f"DELETE FROM {table} WHERE rule_id = :rule_id"), asked)
     await connection.execute(text(judge.condition.within(_FILL)), asked)
     await connection.execute(_FILL_PINNED, asked)
     if judge.condition.changes_on is not None:
@@ -379,7 +376,7 @@ _AFTER = text(
 _TOUCH_STANDING = text(
     """
     INSERT INTO touched (contact_id, keys, cause, at)
-    SELECT contact_id, ARRAY[CAST(:key AS text)], 'event', :now FROM member_change
+    SELECT contact_id, ARRAY[CAST(:key AS text)], cause, :now FROM member_change
     WHERE segment_id = :segment_id AND position > :after
     """
 )

@@ -173,7 +173,7 @@ def _at_customer(part: Asked) -> Asked:
     # A day of one customer counts even if another makes the condition true: it is looked at then.
     changes_on = part.changes_on
     return Asked(
-        f"EXISTS (SELECT {_LINKED} AND {part.holds})",
+        f"EXISTS (SELECT {_LINKED} AND ({part.holds}))",
         None if changes_on is None else f"(SELECT min({changes_on}) {_LINKED})",
     )
 

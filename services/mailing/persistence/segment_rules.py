@@ -25,6 +25,7 @@ class RuleToBuild:
     rule: Rule
     why: str
     live_rule_id: UUID | None
+    filled: bool
 
 
 async def begin(
@@ -38,7 +39,11 @@ async def begin(
     keys: Collection[str],
     now: datetime,
 ) -> None:
-    """Let a rule be built that is to take over; one that was being built is given up."""
+    """
+    Let a rule be built that is to take over; one that was being built is given up.
+
+    It depends on these keys, and on the pins of the segment.
+    """
     given_up = await connection.scalar(
         text("SELECT next_rule_id FROM segment WHERE segment_id = :id FOR UPDATE"),
         {"id": segment_id},
@@ -56,14 +61,22 @@ async def begin(
             "now": now,
         },
     )
-    await connection.execute(_DEPEND, {"rule_id": rule_id, "keys": sorted(keys)})
+    await connection.execute(
+        _DEPEND, {"rule_id": rule_id, "segment_id": segment_id, "keys": sorted(keys)}
+    )
     await connection.execute(_NEXT, {"rule_id": rule_id, "segment_id": segment_id})
     await connection.execute(_DEPTHS)
 
 
-async def lock_references(connection: AsyncConnection) -> None:
-    """Let nobody else make a rule that asks about segments, until the transaction ends."""
+async def change_alone(connection: AsyncConnection) -> None:
+    """Let nobody else make, change, check or remove a segment until the transaction ends."""
     await connection.execute(text("SELECT pg_advisory_xact_lock(8433323)"))
+
+
+async def build_alone(connection: AsyncConnection) -> bool:
+    """Let nobody else fill a rule until the transaction ends; tell whether nobody did."""
+    alone: bool = await connection.scalar(text("SELECT pg_try_advisory_xact_lock(8433324)"))
+    return alone
 
 
 async def to_build(connection: AsyncConnection) -> RuleToBuild | None:
@@ -72,7 +85,22 @@ async def to_build(connection: AsyncConnection) -> RuleToBuild | None:
     if row is None:
         return None
     rule = Rule.model_validate(row.rule)
-    return RuleToBuild(row.rule_id, row.segment_id, rule, row.why, row.live_rule_id)
+    return RuleToBuild(row.rule_id, row.segment_id, rule, row.why, row.live_rule_id, row.filled)
+
+
+async def is_filled(connection: AsyncConnection, rule_id: UUID) -> bool:
+    """Tell whether the members of a rule were found."""
+    filled: bool = await connection.scalar(
+        text("SELECT filled FROM segment_rule WHERE rule_id = :id"), {"id": rule_id}
+    )
+    return filled
+
+
+async def mark_filled(connection: AsyncConnection, rule_id: UUID) -> None:
+    """Remember that the members of a rule were found."""
+    await connection.execute(
+        text("UPDATE segment_rule SET filled = true WHERE rule_id = :id"), {"id": rule_id}
+    )
 
 
 async def is_next(connection: AsyncConnection, rule_id: UUID) -> bool:
@@ -149,7 +177,11 @@ async def asking(connection: AsyncConnection, keys: Collection[str]) -> Sequence
 async def rules_of_members(
     connection: AsyncConnection, contact_ids: Collection[UUID]
 ) -> Sequence[Row[Any]]:
-    """Return the rules that these contacts are members of: contact_id and as `asking` gives."""
+    """
+    Return the rules that these contacts are members of: contact_id and as `asking` gives.
+
+    Of one that is being built it is not known: each may be found for it in this moment.
+    """
     result = await connection.execute(_OF_MEMBERS, {"ids": list(contact_ids)})
     return result.all()
 
@@ -192,6 +224,8 @@ _DEPEND = text(
     """
     INSERT INTO segment_dependency (key, rule_id)
     SELECT unnest(CAST(:keys AS text[])), CAST(:rule_id AS uuid)
+    UNION
+    SELECT 'pin/' || contact_id, :rule_id FROM segment_pin WHERE segment_id = :segment_id
     """
 )
 _NEXT = text("UPDATE segment SET next_rule_id = :rule_id WHERE segment_id = :segment_id")
@@ -229,7 +263,7 @@ _STANDING_ON = text(
 )
 _TO_BUILD = text(
     """
-    SELECT rule.rule_id, rule.segment_id, rule.rule, rule.why, segment.live_rule_id
+    SELECT rule.rule_id, rule.segment_id, rule.rule, rule.why, rule.filled, segment.live_rule_id
     FROM segment JOIN segment_rule AS rule ON rule.rule_id = segment.next_rule_id
     WHERE NOT segment.removed ORDER BY rule.depth, rule.made_at, rule.rule_id LIMIT 1
     """
@@ -259,6 +293,11 @@ _OF_MEMBERS = text(
     JOIN segment_rule AS rule ON rule.rule_id = member.rule_id AND rule.live_until IS NULL
     JOIN segment ON segment.segment_id = rule.segment_id AND NOT segment.removed
     WHERE member.contact_id = ANY(CAST(:ids AS uuid[]))
+    UNION
+    SELECT one.contact_id, {_ASKING_COLUMNS}
+    FROM segment JOIN segment_rule AS rule ON rule.rule_id = segment.next_rule_id
+    CROSS JOIN unnest(CAST(:ids AS uuid[])) AS one (contact_id)
+    WHERE NOT segment.removed
     """
 )
 _IN_FORCE = text(

@@ -54,6 +54,8 @@ Table(
     # How many members differed from the live set when it took over; of a check, the drift.
     Column("entered", Integer),
     Column("exited", Integer),
+    # Its members were found; who was touched since stands in `build_touched`.
+    flag("filled"),
     # Nothing of it is left behind, now that another took over.
     flag("swept"),
     Index("ix_segment_rule_segment_id", "segment_id", "version"),
@@ -133,6 +135,8 @@ Table(
     Column("told_type", Text),
     Column("told_by", Text),
     moment("at", nullable=False),
+    # Which values moved, whose holders are not looked up yet?
+    Index("ix_touched_token", "seq", postgresql_where=text("token IS NOT NULL")),
 )
 # Who was touched while a rule was being built: evaluated again before it takes over.
 Table(

@@ -107,14 +107,6 @@ async def remove(
     return result.rowcount == 1
 
 
-async def pinned(connection: AsyncConnection, segment_id: UUID) -> list[UUID]:
-    """Return the contacts that are pinned in a segment or out of it."""
-    result = await connection.execute(
-        text("SELECT contact_id FROM segment_pin WHERE segment_id = :id"), {"id": segment_id}
-    )
-    return list(result.scalars())
-
-
 async def count(connection: AsyncConnection, rule: Condition, channel: Channel) -> Counts:
     """Count the members of a rule on one channel; each is counted once."""
     row = (

@@ -93,22 +93,30 @@ async def is_any(connection: AsyncConnection) -> bool:
     return found
 
 
+async def moving_keys(connection: AsyncConnection) -> set[str]:
+    """Return what is touched by values that moved, so far as their holders are not looked up yet.
+
+    Whoever holds something else from now on would not be found among them.
+    """
+    result = await connection.execute(_MOVING)
+    return set(result.scalars())
+
+
 async def take(connection: AsyncConnection, *, limit: int) -> Sequence[Row[Any]]:
-    """Remove the oldest touches and return them, in the order in which they were written."""
+    """Remove the oldest touches of contacts and customers; return them in the order of telling."""
     result = await connection.execute(_TAKE, {"limit": limit})
-    return sorted(result.all(), key=lambda row: row.seq)
+    return sorted(result.all(), key=lambda row: (row.at, row.seq))
 
 
-async def spread(connection: AsyncConnection, seqs_of_values: Sequence[Row[Any]]) -> None:
-    """Touch whoever holds one of these values, or one below or in it, with the same keys."""
-    for row in seqs_of_values:
-        await connection.execute(
-            _SPREAD,
-            {
-                "token": row.token, "keys": list(row.keys), "cause": row.cause,
-                "type": row.told_type, "teller": row.told_by, "at": row.at,
-            },
-        )  # fmt: skip
+async def values(connection: AsyncConnection) -> list[int]:
+    """Return, by number, the touches of values that are not spread."""
+    result = await connection.execute(_VALUES)
+    return list(result.scalars())
+
+
+async def spread(connection: AsyncConnection, seqs: Collection[int]) -> None:
+    """Turn these touches of values into such of whoever holds one, or what is below or in it."""
+    await connection.execute(_SPREAD, {"seqs": list(seqs)})
 
 
 async def held_by_customers(
@@ -163,37 +171,50 @@ _NAMED_BY = text(
 )
 _ADD = text(
     """
-    INSERT INTO touched (contact_id, customer_id, token, keys, cause, told_type, told_by, at)
-    SELECT contact_id, customer_id, token, string_to_array(keys, E'\\n'), cause, type, teller, :now
+    INSERT INTO touched
+        (contact_id, customer_id, token, keys, linked, cause, told_type, told_by, at)
+    SELECT contact_id, customer_id, token, string_to_array(keys, E'\\n'),
+           CAST(string_to_array(linked, E'\\n') AS uuid[]), cause, type, teller, :now
     FROM unnest(CAST(:contacts AS uuid[]), CAST(:customers AS uuid[]), CAST(:tokens AS text[]),
-                CAST(:keys AS text[]), CAST(:causes AS text[]), CAST(:types AS text[]),
-                CAST(:tellers AS text[]))
-         AS new (contact_id, customer_id, token, keys, cause, type, teller)
+                CAST(:keys AS text[]), CAST(:linked AS text[]), CAST(:causes AS text[]),
+                CAST(:types AS text[]), CAST(:tellers AS text[]))
+         AS new (contact_id, customer_id, token, keys, linked, cause, type, teller)
     """
 )
+_MOVING = text("SELECT DISTINCT unnest(keys) FROM touched WHERE token IS NOT NULL")
+_VALUES = text("SELECT seq FROM touched WHERE token IS NOT NULL ORDER BY seq")
 _TAKE = text(
     """
-    DELETE FROM touched WHERE seq IN (SELECT seq FROM touched ORDER BY seq LIMIT :limit)
-    RETURNING seq, contact_id, customer_id, token, keys, linked, cause, told_type, told_by, at
+    DELETE FROM touched WHERE seq IN (
+        SELECT seq FROM touched WHERE token IS NULL ORDER BY seq LIMIT :limit)
+    RETURNING seq, contact_id, customer_id, keys, linked, cause, told_type, told_by, at
     """
 )
 _SPREAD = text(
     """
-    WITH RECURSIVE down (token) AS (
-        SELECT CAST(:token AS text)
+    WITH RECURSIVE moved AS (
+        DELETE FROM touched WHERE seq = ANY(CAST(:seqs AS bigint[]))
+        RETURNING seq, token, keys, cause, told_type, told_by, at),
+    down (seq, token) AS (
+        SELECT seq, token FROM moved
         UNION
-        SELECT below.token FROM down JOIN classification AS below ON below.above = down.token
-    ), held AS (SELECT array_agg(token) AS tokens FROM (
-        SELECT token FROM down
-        UNION SELECT unnest(bundled) FROM classification WHERE token = CAST(:token AS text)) AS one)
+        SELECT down.seq, below.token
+        FROM down JOIN classification AS below ON below.above = down.token),
+    covered (seq, token) AS (
+        TABLE down
+        UNION
+        SELECT moved.seq, unnest(bundle.bundled)
+        FROM moved JOIN classification AS bundle ON bundle.token = moved.token),
+    asked AS (
+        SELECT moved.*, covered.tokens
+        FROM moved JOIN (SELECT seq, array_agg(token) AS tokens FROM covered GROUP BY seq)
+            AS covered USING (seq))
     INSERT INTO touched (contact_id, customer_id, keys, cause, told_type, told_by, at)
-    SELECT contact_id, CAST(NULL AS uuid), CAST(:keys AS text[]), :cause, :type, :teller,
-           CAST(:at AS timestamptz)
-    FROM contact WHERE held && (SELECT tokens FROM held) AND NOT deleted
+    SELECT contact.contact_id, CAST(NULL AS uuid), keys, cause, asked.told_type, asked.told_by, at
+    FROM asked JOIN contact ON contact.held && tokens AND NOT contact.deleted
     UNION ALL
-    SELECT NULL, customer_id, CAST(:keys AS text[]), :cause, :type, :teller,
-           CAST(:at AS timestamptz)
-    FROM customer WHERE held && (SELECT tokens FROM held) AND NOT deleted
+    SELECT NULL, customer.customer_id, keys, cause, asked.told_type, asked.told_by, at
+    FROM asked JOIN customer ON customer.held && tokens AND NOT customer.deleted
     """
 )
 _HELD = text(

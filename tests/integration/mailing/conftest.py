@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
@@ -19,6 +20,13 @@ async def rig(postgres: Postgres) -> AsyncIterator[Rig]:
 @pytest.fixture
 async def api(rig: Rig) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the service's HTTP API that holds its key; what it writes is followed at once."""
+    async with client_of(rig) as client:
+        yield client
+
+
+@asynccontextmanager
+async def client_of(rig: Rig) -> AsyncIterator[httpx.AsyncClient]:
+    """A client as `api` is, of any rig."""
 
     async def follow(response: httpx.Response) -> None:
         if response.request.method != "GET":

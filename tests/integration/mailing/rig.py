@@ -71,6 +71,11 @@ class Rig:
 
     async def hear(self, *data: Contract) -> None:
         """Store these events in the inbox and work until nothing is due."""
+        await self.tell(*data)
+        await self.settle()
+
+    async def tell(self, *data: Contract) -> None:
+        """Store these events in the inbox and take them over; members do not follow yet."""
         messages = []
         for one in data:
             told = publication(one, subject=str(uuid4()))
@@ -82,14 +87,17 @@ class Rig:
                 "ce-subject": told.subject,
             }
             messages.append(Incoming(body=told.body, headers=headers))
-        await self.take(*messages)
+        await self._work(*messages)
 
     async def take(self, *messages: Incoming) -> None:
         """Store these messages in the inbox and work until nothing is due."""
+        await self._work(*messages)
+        await self.settle()
+
+    async def _work(self, *messages: Incoming) -> None:
         await self.service.inbox.store(messages)
         while await self.service.worker.work_batch():
             pass
-        await self.settle()
         left = await self.rows("SELECT type, state, detail FROM inbox WHERE state <> 'done'")
         assert not left, left
 

@@ -161,6 +161,7 @@ def upgrade() -> None:
     sa.Column('live_until', sa.DateTime(timezone=True), nullable=True),
     sa.Column('entered', sa.Integer(), nullable=True),
     sa.Column('exited', sa.Integer(), nullable=True),
+    sa.Column('filled', sa.Boolean(), server_default=sa.text('false'), nullable=False),
     sa.Column('swept', sa.Boolean(), server_default=sa.text('false'), nullable=False),
     sa.PrimaryKeyConstraint('rule_id', name=op.f('pk_segment_rule'))
     )
@@ -179,6 +180,7 @@ def upgrade() -> None:
     sa.Column('at', sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('seq', name=op.f('pk_touched'))
     )
+    op.create_index('ix_touched_token', 'touched', ['seq'], unique=False, postgresql_where=sa.text('token IS NOT NULL'))
     op.add_column('classification', sa.Column('told_type', sa.Text(), nullable=True))
     op.add_column('classification', sa.Column('told_by', sa.Text(), nullable=True))
     op.add_column('classification', sa.Column('told_at', sa.DateTime(timezone=True), server_default=sa.text("'-infinity'"), nullable=False))
