@@ -139,7 +139,9 @@ async def main() -> int:
         bus = InProcessBus()
         given = {"broker_url": "amqp://unused", "api_key": KEY}
         register = customers.build(CustomersSettings(database_url=urls[0], **given), bus)
-        listener = mailing.build(MailingSettings(database_url=urls[1], **given), bus)
+        listener = mailing.build(
+            MailingSettings(database_url=urls[1], suppression_key="k" * 32, **given), bus
+        )
         app = create_app([register, listener], api_key=SecretStr(KEY), title="bench", version="0")
         await stack.enter_async_context(app.router.lifespan_context(app))
         api = await stack.enter_async_context(

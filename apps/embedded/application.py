@@ -44,11 +44,14 @@ class Embedded:
 
 def installation_key(data: Path) -> SecretStr:
     """Return the key of this installation, made on the first start and readable by us alone."""
-    path = data / "api-key"
+    return _kept_secret(data / "api-key", prefix="suhde_")
+
+
+def _kept_secret(path: Path, *, prefix: str = "") -> SecretStr:
     if not path.exists():
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            file.write(f"suhde_{secrets.token_urlsafe(32)}")
+            file.write(f"{prefix}{secrets.token_urlsafe(32)}")
     return SecretStr(path.read_text().strip())
 
 
@@ -102,6 +105,8 @@ async def compose(
                 database_url=database_url(base_url, "mailing"),
                 broker_url=NO_BROKER,
                 api_key=api_key,
+                # It belongs to the database: addresses are suppressed by what it makes of them.
+                suppression_key=_kept_secret(data / "suppression-key"),
                 phone_region=phone_region,
                 pool_size=6,
             ),
