@@ -2,13 +2,19 @@
 
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+from services.mailing.api.bans import bans_router
 from services.mailing.api.call_list import call_list_router
 from services.mailing.api.consent import consent_router
+from services.mailing.api.consent_log import consent_log_router
 from services.mailing.api.segments import segments_router
+from services.mailing.api.topics import topics_router
+from services.mailing.domain.addresses import hashes
 from services.mailing.handlers.consent import show_consent
 from services.mailing.handlers.evaluate_rule import warn_of_not_told
-from services.mailing.handlers.loops import fencing, probing
+from services.mailing.handlers.loops import fencing, hashing, probing
+from services.mailing.handlers.open_log import open_log
 from services.mailing.messaging.publications import SOURCE, translate
 from services.mailing.messaging.subscribers import subscriptions
 from services.mailing.persistence.tables import metadata
@@ -36,7 +42,8 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
     )
     units = UnitOfWorkFactory(engine, clock, translate)
     inbox = Inbox(engine, clock, read_label=read_label, read_data=read_data, body_hash=body_hash)
-    heard = subscriptions()
+    hash_of = hashes(settings.suppression_key.get_secret_value())
+    heard = subscriptions(hash_of)
     worker = Worker(
         units,
         heard,
@@ -49,6 +56,10 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
     async def consent_problem() -> str | None:
         consent = await show_consent(engine, limit_seconds=limit)
         return None if consent.fresh else "the consent news is not fresh; marketing is closed"
+
+    async def prepare() -> None:
+        await open_log(units, hash_of)
+        await warn_of_not_told(units)
 
     return Service(
         name=NAME,
@@ -64,16 +75,25 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             segments_router(units, limit_seconds=limit),
             call_list_router(units),
             consent_router(units, limit_seconds=limit),
+            bans_router(units, hash_of, zone=ZoneInfo(settings.time_zone)),
+            topics_router(units),
+            consent_log_router(units),
         ],
         versions=VERSIONS,
         metadata=metadata,
         retention=timedelta(days=settings.retention_days),
         fleeting=FLEETING,
-        prepare=lambda: warn_of_not_told(units),
-        loops=[("consent-probe", probing(units)), ("ban-fence", fencing(units))],
+        prepare=prepare,
+        loops=[
+            ("consent-probe", probing(units)),
+            ("ban-fence", fencing(units, hash_of)),
+            ("address-hash", hashing(units, hash_of)),
+        ],
         checks={"consent": consent_problem},
         tags={
             "segments": "Groups of contacts by rules, their counts, members and recipients.",
             "consent": "The gate: hand-offs, bans, reachability, and how fresh the news is.",
+            "topics": "What one writes about, and who wants none of it.",
+            "consent log": "What was banned, lifted and handed off, in the order it happened.",
         },
     )

@@ -100,6 +100,7 @@ def segments_router(units: UnitOfWorkFactory, *, limit_seconds: float) -> APIRou
                 mailable=one.counts.mailable,
                 banned=one.counts.banned,
                 without_address=one.counts.without_address,
+                duplicates=one.counts.duplicates,
                 refused=one.refused,
                 unknown_values=_unknown(one.unknown),
             )

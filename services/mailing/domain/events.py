@@ -36,3 +36,7 @@ class RecipientHandedOff:
     campaign: str
     consent_seq: int
     at: datetime
+    topic: str | None
+    segment_id: UUID | None
+    rule_version: int | None
+    log_position: int | None

@@ -99,7 +99,7 @@ async def count_segment(
     consent = await read_consent(uow.connection, limit_seconds=limit_seconds)
     return {
         channel: ChannelCounts(
-            await segments.count(uow.connection, condition, channel),
+            await segments.count(uow.connection, condition, channel, now=uow.now),
             refuses_channel(channel, Purpose.MARKETING, consent),
             unknown,
         )

@@ -31,6 +31,10 @@ def translate(event: RecordedEvent) -> Publication:
             campaign=event.campaign,
             consent_seq=event.consent_seq,
             at=event.at,
+            topic=event.topic,
+            segment_id=event.segment_id,
+            rule_version=event.rule_version,
+            log_position=event.log_position,
         )
         return publication(handed, subject=str(event.hand_off_id))
     raise TypeError(f"no publication is known for {type(event).__name__}")

@@ -52,6 +52,10 @@ class ContactRow:
     email_key: str | None = None
     sms_key: str | None = None
     post_key: str | None = None
+    email_hash: str | None = None
+    sms_hash: str | None = None
+    post_hash: str | None = None
+    call_hash: str | None = None
     held: tuple[str, ...] = ()
     links: tuple[tuple[UUID, str | None], ...] = ()
 
@@ -96,6 +100,10 @@ async def save_contacts(connection: AsyncConnection, rows: Sequence[ContactRow])
             "email_keys": [row.email_key for row in rows],
             "sms_keys": [row.sms_key for row in rows],
             "post_keys": [row.post_key for row in rows],
+            "email_hashes": [row.email_hash for row in rows],
+            "sms_hashes": [row.sms_hash for row in rows],
+            "post_hashes": [row.post_hash for row in rows],
+            "call_hashes": [row.call_hash for row in rows],
             "held": [SEPARATOR.join(row.held) for row in rows],
         },
     )
@@ -144,9 +152,11 @@ _CONTACTS = text(
     """
     INSERT INTO contact (contact_id, version, deleted, first_name, last_name, email, mobile, phone,
                          street, postal_code, city, country, language, attributes, email_key,
-                         sms_key, post_key, held, held_version)
+                         sms_key, post_key, email_hash, sms_hash, post_hash, call_hash,
+                         hashed_version, held, held_version)
     SELECT id, version, deleted, first_name, last_name, email, mobile, phone, street, postal_code,
            city, country, language, CAST(attributes AS integer[]), email_key, sms_key, post_key,
+           email_hash, sms_hash, post_hash, call_hash, version,
            string_to_array(held, E'\n'), version
     FROM unnest(CAST(:ids AS uuid[]), CAST(:versions AS bigint[]), CAST(:deleted AS boolean[]),
                 CAST(:first_names AS text[]), CAST(:last_names AS text[]), CAST(:emails AS text[]),
@@ -154,10 +164,12 @@ _CONTACTS = text(
                 CAST(:postal_codes AS text[]), CAST(:cities AS text[]), CAST(:countries AS text[]),
                 CAST(:languages AS text[]), CAST(:attributes AS text[]),
                 CAST(:email_keys AS text[]), CAST(:sms_keys AS text[]), CAST(:post_keys AS text[]),
+                CAST(:email_hashes AS text[]), CAST(:sms_hashes AS text[]),
+                CAST(:post_hashes AS text[]), CAST(:call_hashes AS text[]),
                 CAST(:held AS text[]))
          AS new (id, version, deleted, first_name, last_name, email, mobile, phone, street,
                  postal_code, city, country, language, attributes, email_key, sms_key, post_key,
-                 held)
+                 email_hash, sms_hash, post_hash, call_hash, held)
     ORDER BY id
     ON CONFLICT (contact_id) DO UPDATE SET
         version = EXCLUDED.version, deleted = EXCLUDED.deleted, first_name = EXCLUDED.first_name,
@@ -167,6 +179,9 @@ _CONTACTS = text(
         country = EXCLUDED.country, language = EXCLUDED.language,
         attributes = EXCLUDED.attributes, email_key = EXCLUDED.email_key,
         sms_key = EXCLUDED.sms_key, post_key = EXCLUDED.post_key,
+        email_hash = EXCLUDED.email_hash, sms_hash = EXCLUDED.sms_hash,
+        post_hash = EXCLUDED.post_hash, call_hash = EXCLUDED.call_hash,
+        hashed_version = EXCLUDED.hashed_version,
         held = EXCLUDED.held, held_version = EXCLUDED.held_version
     WHERE EXCLUDED.version > contact.version
        OR (EXCLUDED.version = contact.version AND contact.held_version <> contact.version)

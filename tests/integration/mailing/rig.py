@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 
 from services.mailing import bootstrap
+from services.mailing.domain.addresses import hashes
 from services.mailing.domain.channels import Channel, Purpose
 from services.mailing.handlers.consent import probe_consent
 from services.mailing.handlers.hand_off import HandOff, Refused, Released, hand_off
@@ -28,6 +29,8 @@ from shared.contracts.types import Contract
 from shared.contracts.wiring import publication
 
 KEY = "a-key-for-tests-of-enough-length"
+SECRET = "a-secret-for-tests-that-hashes-addresses"
+HASH_OF = hashes(SECRET)
 ALL = customers.Bans(email=True, sms=True, post=True)
 EMAIL_ONLY = customers.Bans(email=True)
 
@@ -40,7 +43,13 @@ async def open_rig(postgres: Postgres) -> AsyncIterator["Rig"]:
         await upgrade(engine, bootstrap.VERSIONS, metadata)  # type: ignore[arg-type]
 
     async with postgres.database("mailing", build) as url:
-        settings = Settings(database_url=url, broker_url="amqp://unused", api_key=KEY, pool_size=8)
+        settings = Settings(
+            database_url=url,
+            broker_url="amqp://unused",
+            api_key=KEY,
+            suppression_key=SECRET,
+            pool_size=8,
+        )
         service = bootstrap.build(settings, InProcessBus())
         yield Rig(service, limit_seconds=settings.consent_limit_seconds)
         await service.engine.dispose()
@@ -124,10 +133,18 @@ class Rig:
         purpose: Purpose = Purpose.MARKETING,
         campaign: str | None = None,
         customer_id: UUID | None = None,
+        topic: str | None = None,
+        segment_id: UUID | None = None,
     ) -> list[str]:
         """Hand off and return `released` or the reason, per contact."""
         command = HandOff(
-            contact_ids, channel, purpose, campaign or str(uuid4()), customer_id=customer_id
+            contact_ids,
+            channel,
+            purpose,
+            campaign or str(uuid4()),
+            customer_id=customer_id,
+            segment_id=segment_id,
+            topic=topic,
         )
         async with self.service.units() as uow:
             outcomes = await hand_off(command, uow, limit_seconds=self.limit_seconds)

@@ -19,7 +19,7 @@ from services.mailing.handlers.hand_off import HandOff, Released, hand_off, prep
 from services.mailing.handlers.loops import fence_all
 from shared.chassis.unit_of_work import UnitOfWork
 from shared.contracts.customers import ContactSaved
-from tests.integration.mailing.rig import Rig, bans_changed, contact_saved
+from tests.integration.mailing.rig import HASH_OF, Rig, bans_changed, contact_saved
 
 RACES = int(os.environ.get("SUHDE_RACES", "300"))
 AT_ONCE = 3
@@ -78,7 +78,7 @@ async def race(rig: Rig, sender: Sender, races: int) -> tuple[int, int]:
         async def ban() -> None:
             async with rig.service.units() as uow:
                 await _pause(uow, dice, up_to=BANNING)
-                await ban_address(BanAddress(Channel.EMAIL, address, "race"), uow)
+                await ban_address(BanAddress(Channel.EMAIL, address, "race"), uow, hash_of=HASH_OF)
             acknowledged.append(next(ticks))
 
         await asyncio.gather(sender(rig, contact, address, dice, send), ban())
@@ -159,7 +159,7 @@ async def test_a_ban_that_cannot_be_fenced_in_time_is_accepted_and_heeded_at_onc
     assert await rig.hand_off(contact) == ["banned"], "another hand-off shares the gate"
     finish.set()
     await running
-    await fence_all(rig.service.units)
+    await fence_all(rig.service.units, HASH_OF)
     assert await rig.one("SELECT count(*) FROM pending_ban") == 0
     assert await rig.one("SELECT banned FROM gate WHERE key = 'address:busy@example.fi'")
     assert (
