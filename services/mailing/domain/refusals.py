@@ -62,14 +62,6 @@ class TopicArchived(Refusal):
     remedy = "Name another topic, or set archived to false with PUT /v1/topics/{key}."
 
 
-class ContactNotFound(Refusal):
-    """There is no such contact."""
-
-    kind = Kind.NOT_FOUND
-    slug = Reason.CONTACT_NOT_FOUND.value
-    remedy = EXPLAINED[Reason.CONTACT_NOT_FOUND][1]
-
-
 class ContactHasNoAddress(Refusal):
     """The contact has nothing that could be banned."""
 

@@ -11,16 +11,19 @@ from services.mailing.domain.addresses import HashOf, require_key
 from services.mailing.domain.channels import BANNED_BY_CUSTOMERS, Channel
 from services.mailing.domain.consent_log import Fact, What
 from services.mailing.domain.events import AddressBanned
+from services.mailing.domain.gate import EXPLAINED, Reason
 from services.mailing.domain.keys import GateKey, address_gate, contact_subject, direct_subject
-from services.mailing.domain.refusals import BanNotFound, ContactHasNoAddress, ContactNotFound
-from services.mailing.handlers.keep_topics import show_topic
+from services.mailing.domain.refusals import BanNotFound, ContactHasNoAddress
+from services.mailing.handlers.keep_topics import named_topic
 from services.mailing.persistence import bans, consent_log, gate, topics
 from services.mailing.persistence.bans import DirectBan
 from services.mailing.persistence.topics import TopicBan
+from shared.chassis.errors import InvalidField
 from shared.chassis.ids import new_id
 from shared.chassis.unit_of_work import UnitOfWork
 
 LOCK_TIMEOUT = "2s"
+_NO_CONTACT = ("there is no such contact", EXPLAINED[Reason.CONTACT_NOT_FOUND][1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +58,11 @@ class BanAllChannels:
 async def wished(command: BanAddress, uow: UnitOfWork) -> list[DirectBan]:
     """Return the ban that is asked for; refuse what is no address, contact or topic."""
     if command.topic is not None:
-        await show_topic(command.topic, uow)
+        await named_topic(command.topic, uow)
     if command.contact_id is not None and not await bans.is_live(
         uow.connection, command.contact_id
     ):
-        raise ContactNotFound(f"There is no contact {command.contact_id}.")
+        raise InvalidField("contact_id", *_NO_CONTACT)
     return [
         DirectBan(
             ban_id=new_id(),
@@ -80,7 +83,7 @@ async def wished(command: BanAddress, uow: UnitOfWork) -> list[DirectBan]:
 async def wished_all(command: BanAllChannels, uow: UnitOfWork) -> list[DirectBan]:
     """Return one ban for each address of the contact; refuse who is not known or has none."""
     if not await bans.is_live(uow.connection, command.contact_id):
-        raise ContactNotFound(f"There is no contact {command.contact_id}.")
+        raise InvalidField("contact_id", *_NO_CONTACT)
     addresses = await bans.contact_addresses(uow.connection, command.contact_id)
     if not addresses:
         raise ContactHasNoAddress(f"The contact {command.contact_id} has no address.")

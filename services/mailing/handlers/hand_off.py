@@ -10,10 +10,11 @@ from services.mailing.domain.events import RecipientHandedOff
 from services.mailing.domain.gate import NOBODY, Reason, decide
 from services.mailing.domain.keys import GateKey, contact_subject
 from services.mailing.domain.refusals import HandOffNotFound, SegmentNotFound
-from services.mailing.handlers.keep_topics import known_topic
+from services.mailing.handlers.keep_topics import open_topic
 from services.mailing.persistence import consent_log, hand_offs
 from services.mailing.persistence.gate import lock_shared, make_rows, read_consent
 from services.mailing.persistence.hand_offs import Membership, Receipt, Recipient
+from shared.chassis.errors import InvalidField
 from shared.chassis.ids import new_id
 from shared.chassis.unit_of_work import UnitOfWork
 
@@ -89,7 +90,7 @@ async def hand_off(
     written to the consent log.
     """
     if command.topic is not None:
-        await known_topic(command.topic, uow)
+        await open_topic(command.topic, uow)
     membership = await _membership(command, uow)
     judged = await _judge(command, membership, uow, limit_seconds=limit_seconds)
     asked = [
@@ -163,7 +164,7 @@ async def _membership(command: HandOff, uow: UnitOfWork) -> Membership | None:
         return None
     found = await hand_offs.live_rule(uow.connection, command.segment_id)
     if found is None:
-        raise SegmentNotFound(f"There is no segment {command.segment_id}.")
+        raise InvalidField("segment_id", "there is no such segment", SegmentNotFound.remedy)
     return found
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from services.mailing.domain.refusals import TopicArchived, TopicExists, TopicNotFound
 from services.mailing.persistence import topics
 from services.mailing.persistence.topics import Topic
-from shared.chassis.errors import StaleVersion
+from shared.chassis.errors import InvalidField, StaleVersion
 from shared.chassis.unit_of_work import UnitOfWork
 
 
@@ -24,9 +24,17 @@ async def show_topic(key: str, uow: UnitOfWork) -> Topic:
     return found
 
 
-async def known_topic(key: str, uow: UnitOfWork) -> None:
+async def named_topic(key: str, uow: UnitOfWork) -> Topic:
+    """Return the topic that a request names; refuse an unknown one."""
+    found = await topics.find(uow.connection, key)
+    if found is None:
+        raise InvalidField("topic", f"there is no topic {key!r}", TopicNotFound.remedy)
+    return found
+
+
+async def open_topic(key: str, uow: UnitOfWork) -> None:
     """Refuse a topic that may not be sent about: an unknown or an archived one."""
-    if (await show_topic(key, uow)).archived:
+    if (await named_topic(key, uow)).archived:
         raise TopicArchived(f"The topic {key} is archived.")
 
 

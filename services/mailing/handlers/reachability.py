@@ -5,7 +5,7 @@ from uuid import UUID
 
 from services.mailing.domain.channels import Channel, Purpose
 from services.mailing.domain.gate import NOBODY, Reason, decide
-from services.mailing.handlers.keep_topics import show_topic
+from services.mailing.handlers.keep_topics import named_topic
 from services.mailing.persistence.gate import read_consent
 from services.mailing.persistence.hand_offs import candidates
 from services.mailing.persistence.why_banned import why_banned
@@ -31,7 +31,7 @@ async def reachability(
 ) -> Reachability:
     """Ask the gate that hand-offs ask; releases nothing and locks nothing."""
     if topic is not None:
-        await show_topic(topic, uow)
+        await named_topic(topic, uow)
     found = await candidates(uow.connection, [contact_id], channel, None, now=uow.now, topic=topic)
     consent = await read_consent(uow.connection, limit_seconds=limit_seconds)
     known = found.get(contact_id)
