@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -48,10 +49,10 @@ async def show_call_list(
     after: After | None,
     limit: int,
 ) -> CallList:
-    """Return one page; the purpose is kept in the log with the segment, and changes nothing."""
+    """Return one page; the purpose is kept in the log with the segment."""
     async with units.engine.connect() as connection:
         rule = await _rule(segment_id, connection)
-        page = await _page(rule, connection, after=after, limit=limit)
+        page = await _page(rule, purpose, units.clock(), connection, after=after, limit=limit)
         (unknown,) = await unknown_values([rule], connection)
     _log(segment_id, purpose, page)
     return CallList(page, unknown)
@@ -63,12 +64,12 @@ async def export_call_list(
     """
     Return the first page, for its totals, and the whole list as CSV.
 
-    No transaction stays open while the reader reads: who is deleted meanwhile is left out from the
-    next chunk on.
+    No transaction stays open while the reader reads: who is deleted or bans calls meanwhile is left
+    out from the next chunk on.
     """
     async with units.engine.connect() as connection:
         rule = await _rule(segment_id, connection)
-        first = await _page(rule, connection, after=None, limit=chunk)
+        first = await _page(rule, purpose, units.clock(), connection, after=None, limit=chunk)
     _log(segment_id, purpose, first)
 
     async def stream() -> AsyncIterator[bytes]:
@@ -79,7 +80,9 @@ async def export_call_list(
             if len(rows) < chunk:
                 return
             async with units.engine.connect() as connection:
-                page = await _page(rule, connection, after=place_of(rows[-1]), limit=chunk)
+                page = await _page(
+                    rule, purpose, units.clock(), connection, after=place_of(rows[-1]), limit=chunk
+                )
             rows = page.rows
 
     return first, stream()
@@ -100,12 +103,25 @@ async def _rule(segment_id: UUID, connection: AsyncConnection) -> Rule:
 
 
 async def _page(
-    rule: Rule, connection: AsyncConnection, *, after: After | None, limit: int
+    rule: Rule,
+    purpose: Purpose,
+    now: datetime,
+    connection: AsyncConnection,
+    *,
+    after: After | None,
+    limit: int,
 ) -> CallPage:
     # The telephone came with the classifications: without them it would seem that there is none.
     await refuse_not_told(connection, contacts=True)
     condition = await condition_of(rule, connection)
-    return await call_page(connection, condition, after=after, limit=limit)
+    return await call_page(
+        connection,
+        condition,
+        marketing=purpose is Purpose.MARKETING,
+        now=now,
+        after=after,
+        limit=limit,
+    )
 
 
 def _cells(row: Row[Any]) -> tuple[object, ...]:

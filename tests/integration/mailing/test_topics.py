@@ -170,6 +170,11 @@ async def test_a_call_is_stopped_by_bans_of_calls_alone(rig: Rig, api: httpx.Asy
     assert set(counts) == {"email", "sms", "post", "call"}
     assert (counts["call"]["mailable"], counts["call"]["banned"]) == (1, 1)
     assert counts["call"]["refused"] is None
+    url = f"/v1/segments/{answer.json()['segment_id']}/call-list"
+    for purpose, listed in (("marketing", [bo]), ("service", [ada, bo])):
+        shown = (await api.get(url, params={"purpose": purpose})).json()
+        assert {one["contact_id"] for one in shown["items"]} == set(map(str, listed))
+        assert shown["banned"] == 2 - len(listed)
 
 
 async def test_a_contact_is_banned_here_for_a_topic_only(api: httpx.AsyncClient) -> None:
