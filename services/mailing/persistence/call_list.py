@@ -52,9 +52,9 @@ async def call_page(
     """
     Return numbers in the order of customer, then person; those without a customer come last.
 
-    A member is called by his mobile, else by his telephone. For marketing those who banned calls are
-    left out, by the text that hand-offs ask. Of all persons and customers under one
-    number the first makes the row, and the others are named in it.
+    A member is called by his mobile, else by his telephone. For marketing those who banned calls
+    are left out, by the text that hand-offs ask. Of all persons and customers under one number the
+    first makes the row, and the others are named in it.
     """
     place = after or After(True, "", UUID(int=0), "", UUID(int=0))
     result = await connection.execute(
@@ -134,7 +134,8 @@ _PAGE = f"""
                count(DISTINCT phone) FILTER (WHERE NOT banned) AS numbers
         FROM member)
     SELECT totals.members, totals.without_number, totals.numbers, totals.banned,
-           page.phone, page.contact_id, page.first_name, page.last_name, page.role, page.customer_id, page.name, page.number,
+           page.phone, page.contact_id, page.first_name, page.last_name, page.role,
+           page.customer_id, page.name, page.number,
            NOT page.no_customer AS at_customer, page.customer_key, page.customer_id_key,
            page.person_key, page.places - 1 AS sharing, coalesce(others.named, '[]') AS also
     FROM totals LEFT JOIN page ON TRUE LEFT JOIN others USING (phone)

@@ -120,9 +120,9 @@ async def test_who_waits_for_a_gate_that_an_erasure_removes_holds_it_nevertheles
         await make_rows(uow.connection, key)
     async with rig.service.units() as uow:
         await lock_exclusive(uow.connection, key)
-        await remove_rows(uow.connection, key)
         waiting = asyncio.create_task(hold())
         await waits(rig.service)
+        await remove_rows(uow.connection, key)
     async with asyncio.timeout(10):
         assert await waiting == 1
 
