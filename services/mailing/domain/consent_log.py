@@ -40,9 +40,9 @@ class Fact:
     Something to be written down.
 
     `key` is what is banned or written to: the keyed hash of an address, or the contact or customer
-    itself. `subject` is who holds the ban (a contact, a customer, a ban of ours), or who is handed
-    off; `customers` are then those in whose name. `ends_at` is the first moment a ban no longer
-    stands at.
+    itself; None of a service message to an address that was not hashed yet. `subject` is who holds
+    the ban (a contact, a customer, a ban of ours), or who is handed off; `customers` are then those
+    in whose name. `ends_at` is the first moment a ban no longer stands at.
     """
 
     what: What

@@ -18,6 +18,7 @@ from services.mailing.persistence.gate import (
     AT_CUSTOMER,
     BANNED,
     TOPIC_BANNED,
+    UNKNOWN,
 )
 
 
@@ -204,7 +205,8 @@ _CANDIDATES = text(
     f"""
     SELECT contact.contact_id, contact.email, contact.mobile, contact.street, contact.postal_code,
            contact.city, contact.country, contact.call_key,
-           {ADDRESS} AS address_key, {ADDRESS_HASH} AS address_hash,
+           {ADDRESS} AS address_key,
+           CASE WHEN NOT ({UNKNOWN}) THEN {ADDRESS_HASH} END AS address_hash,
            {AT_CUSTOMER} AS at_customer, {BANNED} AS banned, {TOPIC_BANNED} AS topic_banned,
            CAST(:any AS boolean)
            OR EXISTS (SELECT FROM member WHERE member.rule_id = CAST(:rule_id AS uuid)

@@ -16,9 +16,11 @@ from services.mailing.handlers.ban_address import BanAddress, ban_address
 from services.mailing.handlers.hash_addresses import hash_all
 from services.mailing.handlers.suppress import suppress_addresses, suppress_erased
 from services.mailing.persistence.gate import lock_exclusive, lock_shared, make_rows, remove_rows
+from services.mailing.settings import Settings
+from shared.chassis.settings import BadSettings
 from shared.contracts.customers import Bans, ContactDeleted
 from tests.integration.locks import waits
-from tests.integration.mailing.rig import HASH_OF, Rig, bans_changed, contact_saved
+from tests.integration.mailing.rig import HASH_OF, KEY, Rig, bans_changed, contact_saved
 
 EVERYTHING = """
     SELECT DISTINCT name FROM (
@@ -102,6 +104,19 @@ async def test_who_was_not_hashed_yet_is_closed_until_he_is(rig: Rig) -> None:
     await hash_all(rig.service.units, HASH_OF)
     assert await rig.rows(hashed) == before
     assert await rig.hand_off(ada) == ["released"]
+
+
+@pytest.mark.parametrize("given", [None, "too short"])
+def test_without_its_secret_the_service_does_not_start(
+    given: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DATABASE_URL", "BROKER_URL"):
+        monkeypatch.setenv(f"SUHDE_{name}", "postgresql+asyncpg://nowhere/nothing")
+    monkeypatch.setenv("SUHDE_API_KEY", KEY)
+    if given is not None:
+        monkeypatch.setenv("SUHDE_SUPPRESSION_KEY", given)
+    with pytest.raises(BadSettings, match=r"^SUHDE_SUPPRESSION_KEY: [^\n]+$"):
+        Settings.read()
 
 
 @pytest.mark.parametrize("lock", [lock_shared, lock_exclusive])
