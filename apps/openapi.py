@@ -22,7 +22,7 @@ OPENAPI = Path("docs/openapi")
 # Nothing is connected to: only the routes are asked.
 NOWHERE = SecretStr("postgresql+asyncpg://nowhere/nothing")
 NOBODY = SecretStr("described-and-never-served")
-NOTHING = SecretStr("signs-nothing-and-is-long-enough-for-it")
+NOTHING = SecretStr("signs-and-hashes-nothing-and-is-long-enough-for-it")
 
 
 def generate(root: Path) -> dict[Path, str]:
@@ -33,7 +33,11 @@ def generate(root: Path) -> dict[Path, str]:
     )
     other = mailing.build(
         mailing_settings.Settings(
-            database_url=NOWHERE, broker_url=NOWHERE, api_key=NOBODY, link_key=NOTHING
+            database_url=NOWHERE,
+            broker_url=NOWHERE,
+            api_key=NOBODY,
+            link_key=NOTHING,
+            suppression_key=NOTHING,
         ),
         bus,
     )

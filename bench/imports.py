@@ -140,7 +140,9 @@ async def main() -> int:
         bus = InProcessBus()
         given = {"broker_url": "amqp://unused", "api_key": KEY}
         register = customers.build(CustomersSettings(database_url=urls[0], **given), bus)
-        listener = mailing.build(MailingSettings(database_url=urls[1], link_key=KEY, **given), bus)
+        listener = mailing.build(
+            MailingSettings(database_url=urls[1], link_key=KEY, suppression_key=KEY, **given), bus
+        )
         app = create_app([register, listener], api_key=SecretStr(KEY), title="bench", version="0")
         await stack.enter_async_context(app.router.lifespan_context(app))
         api = await stack.enter_async_context(

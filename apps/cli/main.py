@@ -13,6 +13,7 @@ import typer
 from pydantic import SecretStr
 from rich.console import Console
 
+from apps.cli.consent import consent
 from apps.cli.erp import erp
 from apps.cli.parked import parked
 from apps.cli.profile import profile
@@ -31,6 +32,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(consent, name="consent", help="Check what the consent log proves.")
 app.add_typer(erp, name="erp", help="Feed Suhde with documents of an ERP.")
 app.add_typer(profile, name="profile", help="Fill the lists with values a vendor's manual names.")
 app.add_typer(parked, name="parked", help="Look at parked messages and get them going again.")

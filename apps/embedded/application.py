@@ -42,13 +42,16 @@ class Embedded:
     zone: ZoneInfo
 
 
-def installation_key(data: Path, name: str = "api-key") -> SecretStr:
-    """Return a key of this installation, made on the first start and readable by us alone."""
-    path = data / name
+def installation_key(data: Path) -> SecretStr:
+    """Return the key of this installation, made on the first start and readable by us alone."""
+    return _kept_secret(data / "api-key", prefix="suhde_")
+
+
+def _kept_secret(path: Path, *, prefix: str = "") -> SecretStr:
     if not path.exists():
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            file.write(f"suhde_{secrets.token_urlsafe(32)}")
+            file.write(f"{prefix}{secrets.token_urlsafe(32)}")
     return SecretStr(path.read_text().strip())
 
 
@@ -108,8 +111,10 @@ async def compose(
                 database_url=database_url(base_url, "mailing"),
                 broker_url=NO_BROKER,
                 api_key=api_key,
-                link_key=installation_key(data, "link-key"),
+                link_key=_kept_secret(data / "link-key"),
                 public_url=public_url,
+                # It belongs to the database: addresses are suppressed by what it makes of them.
+                suppression_key=_kept_secret(data / "suppression-key"),
                 phone_region=phone_region,
                 pool_size=6,
             ),

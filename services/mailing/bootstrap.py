@@ -4,23 +4,28 @@ from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from services.mailing.api.bans import bans_router
 from services.mailing.api.call_list import call_list_router
 from services.mailing.api.consent import consent_router
+from services.mailing.api.consent_log import consent_log_router
 from services.mailing.api.explanations import explanations_router
 from services.mailing.api.pins import pins_router
 from services.mailing.api.report_providers import report_providers_router
 from services.mailing.api.reports import HOOKS, MAILS, MAX_BODY, hooks_router, reports_router
 from services.mailing.api.segment_history import segment_history_router
 from services.mailing.api.segments import segments_router
+from services.mailing.api.topics import topics_router
 from services.mailing.api.unsubscribe import MAX_BODY as MAX_FORM
 from services.mailing.api.unsubscribe import ROUTE, unsubscribe_router
+from services.mailing.domain.addresses import hashes
 from services.mailing.domain.delivery_reports import BounceRules
 from services.mailing.domain.link_keys import LinkKeys
 from services.mailing.domain.unsubscribe_tokens import link_giver
 from services.mailing.handlers.consent import show_consent
 from services.mailing.handlers.evaluate_rule import warn_of_not_told
 from services.mailing.handlers.keep_members import MemberKeeper
-from services.mailing.handlers.loops import fencing, probing
+from services.mailing.handlers.loops import fencing, hashing, probing
+from services.mailing.handlers.open_log import open_log
 from services.mailing.handlers.take_reports import Taking
 from services.mailing.messaging.publications import SOURCE, translate
 from services.mailing.messaging.subscribers import subscriptions
@@ -55,7 +60,8 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
     building = connect(url, name=f"{NAME}-build", pool_size=1, command_seconds=BUILD_SECONDS)
     keeper = MemberKeeper(units, units.on(building), zone)
     inbox = Inbox(engine, clock, read_label=read_label, read_data=read_data, body_hash=body_hash)
-    heard = subscriptions(zone)
+    hash_of = hashes(settings.suppression_key.get_secret_value())
+    heard = subscriptions(zone, hash_of)
     worker = Worker(
         units,
         heard,
@@ -68,11 +74,16 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
     taking = Taking(
         BounceRules(settings.soft_bounce_days, timedelta(days=settings.bounce_window_days)),
         settings.time_zone,
+        hash_of,
     )
 
     async def consent_problem() -> str | None:
         consent = await show_consent(engine, limit_seconds=limit)
         return None if consent.fresh else "the consent news is not fresh; marketing is closed"
+
+    async def prepare() -> None:
+        await open_log(units, hash_of)
+        await warn_of_not_told(units)
 
     return Service(
         name=NAME,
@@ -97,17 +108,24 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             consent_router(
                 units, limit_seconds=limit, links_of=link_giver(keys, settings.public_url)
             ),
+            bans_router(units, hash_of, zone=zone),
+            topics_router(units),
+            consent_log_router(units),
         ],
-        public_routers=[unsubscribe_router(units, keys), hooks_router(units, taking, keys)],
+        public_routers=[
+            unsubscribe_router(units, keys, hash_of),
+            hooks_router(units, taking, keys),
+        ],
         versions=VERSIONS,
         metadata=metadata,
         retention=timedelta(days=settings.retention_days),
         retained={OUTDATED_PAST: timedelta(days=settings.past_days)},
         fleeting=FLEETING,
-        prepare=lambda: warn_of_not_told(units),
+        prepare=prepare,
         loops=[
             ("consent-probe", probing(units)),
-            ("ban-fence", fencing(units)),
+            ("ban-fence", fencing(units, hash_of)),
+            ("address-hash", hashing(units, hash_of)),
             ("members", keeper.follow),
             ("segment-builds", keeper.build),
         ],
@@ -123,5 +141,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             "delivery-reports": "Bounces and complaints, and who may report them.",
             "unsubscribe": "Links by which recipients say that they want no more.",
             "consent": "The gate: hand-offs, bans, reachability, and how fresh the news is.",
+            "topics": "What one writes about, and who wants none of it.",
+            "consent log": "What was banned, lifted and handed off, in the order it happened.",
         },
     )

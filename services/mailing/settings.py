@@ -11,6 +11,9 @@ PUBLIC_URL = r"^(https://[\w.:-]+|http://(localhost|127\.0\.0\.1)(:[0-9]+)?)(/[\
 class Settings(ServiceSettings):
     """The settings of every service, those of the gate, of what was, of links and of bounces."""
 
+    suppression_key: SecretStr = Field(
+        min_length=32, description="secret by which addresses are hashed; never another"
+    )
     consent_limit_seconds: float = Field(
         default=5.0, gt=0, le=60, description="older consent news stops marketing hand-off"
     )

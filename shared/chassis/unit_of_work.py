@@ -1,7 +1,7 @@
 """One transaction: state and the events that tell of it are committed together, or not at all."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -33,6 +33,7 @@ class UnitOfWork:
         self._released: set[str] = set()
         self._when_committed: list[Callable[[], None]] = []
         self._signals: set[str] = set()
+        self._last: list[Callable[[], Awaitable[None]]] = []
         self._tells = False
 
     async def act_as(self, actor: str) -> None:
@@ -51,6 +52,14 @@ class UnitOfWork:
     def release(self, waited_for: Iterable[str]) -> None:
         """Let messages go on that wait for any of these keys; takes effect with the commit."""
         self._released.update(waited_for)
+
+    def do_last(self, work: Callable[[], Awaitable[None]]) -> None:
+        """
+        Do this just before the commit, after all that other handlers do in this unit.
+
+        For what takes a lock that nobody may hold while he waits for another.
+        """
+        self._last.append(work)
 
     def when_committed(self, wake: Callable[[], None]) -> None:
         """Call `wake` once this unit is committed; never if it is not."""
@@ -133,13 +142,15 @@ class UnitOfWorkFactory:
         self.committed(unit)
 
     async def finish(self, unit: UnitOfWork) -> None:
-        """Write the unit's events and releases into its own transaction, just before the commit."""
+        """Write the unit's events and releases, and do what is to come last, before the commit."""
         await unit.flush()
         if unit.has_released:
             await unit.connection.execute(
                 _RELEASE,
                 {"keys": sorted(unit._released), "now": unit.now},
             )
+        for work in unit._last:
+            await work()
 
     def committed(self, unit: UnitOfWork) -> None:
         """Wake those who have work now that the unit is committed."""

@@ -8,6 +8,7 @@ from pydantic import Field
 from shared.contracts.types import Contract, Moment, Text
 
 Channel = Literal["email", "sms", "post"]
+HandOffChannel = Literal["email", "sms", "post", "call"]
 Purpose = Literal["marketing", "service"]
 
 
@@ -44,11 +45,15 @@ class RecipientHandedOff(Contract):
 
     hand_off_id: UUID
     contact_id: UUID
-    channel: Channel
+    channel: HandOffChannel
     purpose: Purpose
     campaign: Text
     consent_seq: Annotated[int, Field(ge=0)]
     at: Moment
+    topic: Text | None = None
+    segment_id: UUID | None = Field(default=None, description="whose member the recipient was")
+    rule_version: int | None = Field(default=None, description="of that segment's rule")
+    log_position: int | None = Field(default=None, description="in the consent log")
 
 
 class MemberMove(Contract):

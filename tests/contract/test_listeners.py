@@ -15,7 +15,7 @@ HEARD: dict[str, dict[str, Subscription]] = {
     "customers": customers.subscriptions(zone=ZoneInfo("UTC"), region="FI", countries=()),
     "activities": activities.subscriptions(ZoneInfo("UTC"), clean=lambda: None),
     "pipeline": pipeline.subscriptions(),
-    "mailing": mailing.subscriptions(ZoneInfo("UTC")),
+    "mailing": mailing.subscriptions(ZoneInfo("UTC"), lambda channel, address: address),
 }
 
 

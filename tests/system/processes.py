@@ -58,6 +58,7 @@ class ServiceProcess:
                     "SUHDE_BROKER_URL": self.broker_url,
                     "SUHDE_API_KEY": KEY,
                     "SUHDE_LINK_KEY": KEY,
+                    "SUHDE_SUPPRESSION_KEY": f"{KEY}-of-the-hashes",
                     "SUHDE_PORT": str(self.port),
                 },
             )

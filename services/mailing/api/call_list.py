@@ -57,6 +57,7 @@ class CallListShown(BaseModel):
     members: int
     without_number: int
     numbers: int
+    banned: int = Field(description="who banned calls; none of them is listed for marketing")
     unknown_values: list[UnknownShown]
     items: list[CallShown]
     next: str | None
@@ -80,7 +81,8 @@ def call_list_router(units: UnitOfWorkFactory) -> APIRouter:
     ) -> CallListShown | Response:
         """List whom to telephone, each number once, by customer; CSV gives the whole list.
 
-        No ban speaks of telephone calls: the three bans stop letters, text messages and e-mail.
+        The three bans stop letters, text messages and e-mail, and no call. For marketing those are
+        left out whose number was banned here on the channel `call`.
         """
         if format == "csv":
             first, stream = await export_call_list(segment_id, purpose, units)
@@ -109,6 +111,7 @@ def _shown(found: CallList, purpose: Purpose, limit: int) -> CallListShown:
         members=page.members,
         without_number=page.without_number,
         numbers=page.numbers,
+        banned=page.banned,
         unknown_values=[UnknownShown.model_validate(one) for one in found.unknown],
         items=[_call(row) for row in shown],
         next=_cursor(shown[-1]) if len(page.rows) > limit else None,

@@ -1,29 +1,27 @@
-"""Routes of the consent gate: hand-offs, bans, reachability, and how fresh the news is."""
+"""Routes of the consent gate: hand-offs, reachability, and how fresh the news is."""
 
 from collections.abc import Mapping
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from sqlalchemy.exc import DBAPIError
 
 from services.mailing.api.shapes import (
-    BanAnswer,
-    BanBody,
-    BanLifted,
     BanShown,
     ConsentShown,
     HandOffAnswer,
     HandOffBody,
     OutcomeShown,
     ReachabilityShown,
+    ReceiptParts,
     ReceiptShown,
     RefusedShown,
     ReleasedShown,
+    TopicKey,
 )
-from services.mailing.domain.channels import Channel, Purpose
+from services.mailing.domain.channels import BANNED_BY_CUSTOMERS, Channel, Purpose
 from services.mailing.domain.gate import EXPLAINED, Reason
+from services.mailing.domain.refusals import TopicArchived
 from services.mailing.domain.unsubscribe_tokens import LinksOf
-from services.mailing.handlers import ban_address as bans
 from services.mailing.handlers.consent import show_consent
 from services.mailing.handlers.hand_off import (
     HandOff,
@@ -35,19 +33,18 @@ from services.mailing.handlers.hand_off import (
     show_hand_off,
 )
 from services.mailing.handlers.reachability import Reachability, reachability
+from shared.chassis.http.description import may_refuse
 from shared.chassis.http.writes import Answer, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
-
-LOCK_NOT_AVAILABLE = "55P03"
 
 
 def consent_router(
     units: UnitOfWorkFactory, *, limit_seconds: float, links_of: LinksOf
 ) -> APIRouter:
-    """Return the routes of hand-offs, bans, reachability and consent."""
+    """Return the routes of hand-offs, reachability and consent."""
     router = APIRouter(prefix="/v1", tags=["consent"])
 
-    @router.post("/hand-offs", response_model=HandOffAnswer)
+    @router.post("/hand-offs", response_model=HandOffAnswer, responses=may_refuse(TopicArchived))
     async def release(request: Request, body: HandOffBody) -> Response:
         """
         Release recipients for sending; answers for each whether it may be sent to.
@@ -61,6 +58,8 @@ def consent_router(
             purpose=body.purpose,
             campaign=body.campaign,
             customer_id=body.customer_id,
+            segment_id=body.segment_id,
+            topic=body.topic,
         )
 
         async def work(uow: UnitOfWork) -> Answer:
@@ -88,45 +87,19 @@ def consent_router(
         """Show one receipt."""
         async with units() as uow:
             found = await show_hand_off(hand_off_id, uow)
-        return ReceiptShown.model_validate(found, from_attributes=True)
-
-    @router.post("/bans", response_model=BanAnswer, responses={202: {"model": BanAnswer}})
-    async def ban(request: Request, body: BanBody) -> Response:
-        """Ban an address: 200 means fenced, 202 that the fence follows within seconds."""
-        command = bans.BanAddress(body.channel, body.address, body.source)
-
-        async def fenced(uow: UnitOfWork) -> Answer:
-            return Answer(BanAnswer(fence="fenced", ban_id=await bans.ban_address(command, uow)))
-
-        async def accepted(uow: UnitOfWork) -> Answer:
-            ban_id = await bans.accept_ban(command, uow)
-            return Answer(BanAnswer(fence="accepted", ban_id=ban_id), status=202)
-
-        try:
-            return await write(request, units, fenced)
-        except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
-                raise
-        return await write(request, units, accepted)
-
-    @router.delete("/bans/{ban_id}", response_model=BanLifted)
-    async def lift(request: Request, ban_id: UUID) -> Response:
-        """Undo a ban that was set here; bans of customers are lifted there."""
-
-        async def work(uow: UnitOfWork) -> Answer:
-            await bans.lift_ban(ban_id, uow)
-            return Answer(BanLifted(lifted=ban_id))
-
-        return await write(request, units, work)
+        return ReceiptShown.model_validate(found)
 
     @router.get("/reachability/{contact_id}")
     async def reach(
-        contact_id: UUID, channel: Channel, purpose: Purpose = Purpose.MARKETING
+        contact_id: UUID,
+        channel: Channel,
+        purpose: Purpose = Purpose.MARKETING,
+        topic: TopicKey | None = None,
     ) -> ReachabilityShown:
         """Tell whether a contact may be written to, and what stops it."""
         async with units() as uow:
             found = await reachability(
-                contact_id, channel, purpose, uow, limit_seconds=limit_seconds
+                contact_id, channel, purpose, uow, limit_seconds=limit_seconds, topic=topic
             )
         return reachability_shown(contact_id, channel, purpose, found)
 
@@ -139,7 +112,7 @@ def consent_router(
             confirmed_seq=found.confirmed_seq,
             fresh=found.fresh,
             age_seconds=found.age_seconds,
-            configured={channel: channel in found.configured for channel in Channel},
+            configured={channel: channel in found.configured for channel in BANNED_BY_CUSTOMERS},
         )
 
     return router
@@ -189,12 +162,12 @@ def _outcome(one: Released | Refused) -> OutcomeShown:
     if isinstance(one, Released):
         return OutcomeShown(
             contact_id=one.contact_id,
-            released=ReleasedShown.model_validate(one, from_attributes=True),
+            released=ReleasedShown(
+                address=one.address, **ReceiptParts.model_validate(one.receipt).model_dump()
+            ),
         )
     detail, remedy = EXPLAINED[one.reason]
-    earlier = (
-        ReceiptShown.model_validate(one.earlier, from_attributes=True) if one.earlier else None
-    )
+    earlier = ReceiptShown.model_validate(one.earlier) if one.earlier else None
     return OutcomeShown(
         contact_id=one.contact_id,
         refused=RefusedShown(reason=one.reason, detail=detail, remedy=remedy, earlier=earlier),

@@ -184,6 +184,7 @@ def _counts(found: Mapping[Channel, ChannelCounts]) -> dict[Channel, CountsShown
             mailable=one.counts.mailable,
             banned=one.counts.banned,
             without_address=one.counts.without_address,
+            duplicates=one.counts.duplicates,
             refused=one.refused,
             unknown_values=_unknown(one.unknown),
         )

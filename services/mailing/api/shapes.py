@@ -24,6 +24,8 @@ AddressText = Annotated[
     str, StringConstraints(min_length=1, max_length=MAX_KEY, pattern=r"^[^\x00-\x1f\x7f]*$")
 ]
 
+TopicKey = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](-?[a-z0-9]){0,49}$")]
+
 
 class SegmentBody(Input):
     """A segment: its name and its rule."""
@@ -96,12 +98,15 @@ class Members(Page[Member]):
 
 
 class CountsShown(BaseModel):
-    """Members on one channel: mailable, banned and without address add up to all."""
+    """Members on one channel: mailable, banned, without address and duplicates add up to all."""
 
     members: int
     mailable: int = Field(description="as decided by bans alone")
     banned: int
     without_address: int
+    duplicates: int = Field(
+        description="may be written to, but share the address of one who is mailable"
+    )
     refused: Reason | None = Field(description="why marketing is closed on the whole channel")
     unknown_values: list[UnknownShown]
 
@@ -114,15 +119,28 @@ class HandOffBody(Input):
     purpose: Purpose
     campaign: Name = Field(examples=["spring"])
     customer_id: UUID | None = None
+    segment_id: UUID | None = Field(default=None, description="refuse who is no member of it now")
+    topic: TopicKey | None = Field(default=None, description="refuse who banned this topic")
 
 
-class ReleasedShown(BaseModel):
-    """The recipient may be sent to."""
+class ReceiptParts(BaseModel):
+    """What every receipt says."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     hand_off_id: UUID
-    address: str
-    consent_seq: int
+    consent_seq: int = Field(description="how far the news of bans went")
     at: datetime
+    topic: str | None = None
+    segment_id: UUID | None = None
+    rule_version: int | None = Field(default=None, description="of the segment's rule")
+    log_position: int | None = Field(default=None, description="in the consent log")
+
+
+class ReleasedShown(ReceiptParts):
+    """The recipient may be sent to."""
+
+    address: str
     unsubscribe_url: str | None = Field(
         default=None, description="of marketing e-mail: the link to put into the text"
     )
@@ -131,16 +149,13 @@ class ReleasedShown(BaseModel):
     )
 
 
-class ReceiptShown(BaseModel):
+class ReceiptShown(ReceiptParts):
     """One recipient that was released."""
 
-    hand_off_id: UUID
     contact_id: UUID
     channel: Channel
     purpose: Purpose
     campaign: str
-    consent_seq: int
-    at: datetime
 
 
 class RefusedShown(BaseModel):
@@ -164,27 +179,6 @@ class HandOffAnswer(BaseModel):
     """One outcome per contact, in the order asked."""
 
     outcomes: list[OutcomeShown]
-
-
-class BanBody(Input):
-    """An address to ban: e-mail, number in E.164, or street|postal code|city|country."""
-
-    channel: Channel
-    address: AddressText = Field(examples=["aino.virtanen@example.com"])
-    source: Name = Field(description="where the wish came from", examples=["unsubscribe-link"])
-
-
-class BanAnswer(BaseModel):
-    """`fenced`: nothing is released after this answer. `accepted`: that follows soon."""
-
-    fence: Literal["fenced", "accepted"]
-    ban_id: UUID
-
-
-class BanLifted(BaseModel):
-    """A direct ban was undone."""
-
-    lifted: UUID
 
 
 class BanShown(BaseModel):

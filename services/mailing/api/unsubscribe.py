@@ -14,6 +14,7 @@ from services.mailing.api.unsubscribe_pages import (
     language_of,
     unknown_page,
 )
+from services.mailing.domain.addresses import HashOf
 from services.mailing.domain.link_keys import LinkKeys
 from services.mailing.domain.refusals import HandOffNotFound
 from services.mailing.domain.unsubscribe_tokens import ONE_CLICK, PATH, read_token
@@ -46,7 +47,7 @@ log = get_logger(__name__)
 Language = Annotated[str | None, Query(alias="lang", description="fi, sv, hu or en")]
 
 
-def unsubscribe_router(units: UnitOfWorkFactory, keys: LinkKeys) -> APIRouter:
+def unsubscribe_router(units: UnitOfWorkFactory, keys: LinkKeys, hash_of: HashOf) -> APIRouter:
     """Return the route of unsubscribe links, which asks for no key but the link."""
     router = APIRouter(tags=["unsubscribe"])
     each, all_ = Rate(MOST_A_MINUTE), Rate(MOST_A_MINUTE_OF_ALL)
@@ -88,7 +89,7 @@ def unsubscribe_router(units: UnitOfWorkFactory, keys: LinkKeys) -> APIRouter:
         if not (all_.take("") and each.take(hashlib.sha256(token.encode()).hexdigest())):
             return _busy(code)
         try:
-            await unsubscribe(hand_off_id, units)
+            await unsubscribe(hand_off_id, units, hash_of=hash_of)
         except HandOffNotFound:
             log.warning("unsubscribe_of_unknown_hand_off", hand_off_id=str(hand_off_id))
             return _page(unknown_page(code), code, status=404)

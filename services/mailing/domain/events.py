@@ -50,6 +50,10 @@ class RecipientHandedOff:
     campaign: str
     consent_seq: int
     at: datetime
+    topic: str | None
+    segment_id: UUID | None
+    rule_version: int | None
+    log_position: int | None
 
 
 @dataclass(frozen=True, slots=True)

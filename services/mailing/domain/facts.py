@@ -123,6 +123,10 @@ class ContactFacts:
     email_key: str | None = None
     sms_key: str | None = None
     post_key: str | None = None
+    email_hash: str | None = None
+    sms_hash: str | None = None
+    post_hash: str | None = None
+    call_hash: str | None = None
     held: tuple[str, ...] = ()
     links: tuple[tuple[UUID, str | None], ...] = ()
 

@@ -9,6 +9,7 @@ GateKey = tuple[str, str]
 
 ADDRESS_PREFIX = "address:"
 CONTACT_PREFIX = "contact:"
+CUSTOMER_PREFIX = "customer:"
 DIRECT_PREFIX = "direct:"
 
 
@@ -19,7 +20,12 @@ def contact_subject(contact_id: UUID) -> str:
 
 def customer_subject(customer_id: UUID) -> str:
     """Return the subject of bans on a customer; also its gate key."""
-    return f"customer:{customer_id}"
+    return f"{CUSTOMER_PREFIX}{customer_id}"
+
+
+def is_subject(key: str) -> bool:
+    """Tell whether a gate row is that of a contact or customer, and not of an address."""
+    return key.startswith((CONTACT_PREFIX, CUSTOMER_PREFIX))
 
 
 def direct_subject(ban_id: UUID) -> str:

@@ -94,6 +94,42 @@ class BanNotFound(Refusal):
     remedy = "Send the ban_id that POST /v1/bans answered; other bans are lifted at customers."
 
 
+class TopicNotFound(Refusal):
+    """There is no such topic."""
+
+    kind = Kind.NOT_FOUND
+    slug = "topic_not_found"
+    remedy = "List the topics at /v1/topics, or make it there."
+
+
+class TopicExists(Refusal):
+    """A topic has this key already."""
+
+    kind = Kind.CONFLICT
+    slug = "topic_exists"
+    remedy = "Choose another key, or change the topic that has it."
+
+
+class TopicArchived(Refusal):
+    """Nothing is sent about this topic any more."""
+
+    kind = Kind.CONFLICT
+    slug = "topic_archived"
+    remedy = "Name another topic, or set archived to false with PUT /v1/topics/{key}."
+
+
+class ContactHasNoAddress(Refusal):
+    """The contact has nothing that could be banned."""
+
+    kind = Kind.CONFLICT
+    slug = Reason.NO_ADDRESS.value
+    remedy = "Ban the contact at customers: that holds for every address it will have."
+
+
+class SuppressionKeyWrong(Exception):
+    """The secret is another than the one that suppressed addresses were hashed by."""
+
+
 class HandOffNotFound(Refusal):
     """There is no such hand-off."""
 

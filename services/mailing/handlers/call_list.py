@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -46,10 +47,10 @@ async def show_call_list(
     after: After | None,
     limit: int,
 ) -> CallList:
-    """Return one page; the purpose is kept in the log with the segment, and changes nothing."""
+    """Return one page; the purpose is kept in the log with the segment."""
     async with units.engine.connect() as connection:
         segment = await find_segment(segment_id, connection)
-        page = await _page(segment_id, connection, after=after, limit=limit)
+        page = await _page(segment_id, purpose, units.clock(), connection, after=after, limit=limit)
         (unknown,) = await unknown_values([segment.rule], connection)
     _log(segment_id, purpose, page)
     return CallList(page, unknown)
@@ -61,11 +62,11 @@ async def export_call_list(
     """
     Return the first page, for its totals, and the whole list as CSV.
 
-    No transaction stays open while the reader reads: who is deleted meanwhile is left out from the
-    next chunk on.
+    No transaction stays open while the reader reads: who is deleted or bans calls meanwhile is left
+    out from the next chunk on.
     """
     async with units.engine.connect() as connection:
-        first = await _page(segment_id, connection, after=None, limit=chunk)
+        first = await _page(segment_id, purpose, units.clock(), connection, after=None, limit=chunk)
     _log(segment_id, purpose, first)
 
     async def stream() -> AsyncIterator[bytes]:
@@ -76,7 +77,14 @@ async def export_call_list(
             if len(rows) < chunk:
                 return
             async with units.engine.connect() as connection:
-                page = await _page(segment_id, connection, after=place_of(rows[-1]), limit=chunk)
+                page = await _page(
+                    segment_id,
+                    purpose,
+                    units.clock(),
+                    connection,
+                    after=place_of(rows[-1]),
+                    limit=chunk,
+                )
             rows = page.rows
 
     return first, stream()
@@ -90,12 +98,25 @@ def place_of(row: Row[Any]) -> After:
 
 
 async def _page(
-    segment_id: UUID, connection: AsyncConnection, *, after: After | None, limit: int
+    segment_id: UUID,
+    purpose: Purpose,
+    now: datetime,
+    connection: AsyncConnection,
+    *,
+    after: After | None,
+    limit: int,
 ) -> CallPage:
     # The telephone came with the classifications: without them it would seem that there is none.
     await refuse_not_told(connection, contacts=True)
     condition = await members_of(await find_segment(segment_id, connection), connection)
-    return await call_page(connection, condition, after=after, limit=limit)
+    return await call_page(
+        connection,
+        condition,
+        marketing=purpose is Purpose.MARKETING,
+        now=now,
+        after=after,
+        limit=limit,
+    )
 
 
 def _cells(row: Row[Any]) -> tuple[object, ...]:

@@ -1,50 +1,74 @@
 """Erase a person: all that is known of him, that he took part in anything, and what was before.
 
 The erasure holds for all who were merged into him, whichever is heard first, and however often it
-is told. His bans stay, and those of his addresses.
+is told. His bans stay; those of his addresses are suppressions from then on, which name nobody.
 """
 
-from services.mailing.domain.facts import Changed, ContactFacts
+from collections.abc import Mapping
+from uuid import UUID
+
+from services.mailing.domain.addresses import HashOf
+from services.mailing.domain.facts import Changed, ContactFacts, Told
 from services.mailing.handlers.news import news_of
+from services.mailing.handlers.suppress import suppress_erased
 from services.mailing.handlers.touch import touch
 from services.mailing.persistence import bans, past
-from services.mailing.persistence.projection import erase_contacts, save_contacts
+from services.mailing.persistence.projection import erase_contacts, persons_of, save_contacts
 from services.mailing.persistence.projection_facts import (
     take_off_activities,
     take_off_opportunities,
 )
 from shared.chassis.messages import Batch, Message
 from shared.chassis.unit_of_work import UnitOfWork
+from shared.chassis.worker import Handler
 from shared.contracts.customers import ContactDeleted, PersonErased
 from shared.projection.erasure import merged_into_erased
 
 
-async def on_person_erased(batch: Batch[PersonErased], uow: UnitOfWork) -> None:
-    """Erase persons, also those who are not known yet."""
-    await bans.serialise(uow.connection)
-    told = {
-        one.facts.contact_id: (one.facts.version, one.told) for one in news_of(batch, uow, _told)
-    }
-    await _erased(await erase_contacts(uow.connection, told), uow)
+def on_person_erased(hash_of: HashOf) -> Handler:
+    """Return the handler of erasures; by these hashes banned addresses are known again."""
+
+    async def handle(batch: Batch[PersonErased], uow: UnitOfWork) -> None:
+        """Erase persons, also those who are not known yet."""
+        await bans.serialise(uow.connection)
+        told = {
+            one.facts.contact_id: (one.facts.version, one.told)
+            for one in news_of(batch, uow, _told)
+        }
+        await _erase(told, uow, hash_of)
+
+    return handle
 
 
-async def on_contact_deleted(batch: Batch[ContactDeleted], uow: UnitOfWork) -> None:
-    """
-    Project deletions as tombstones without personal data; bans stay as they are.
+def on_contact_deleted(hash_of: HashOf) -> Handler:
+    """Return the handler of deletions."""
 
-    Who was merged into somebody who is erased is erased as well.
-    """
-    await bans.serialise(uow.connection)
-    deleted = news_of(batch, uow, _told)
-    await touch(await save_contacts(uow.connection, deleted), uow)
-    merged = {
-        one.facts.contact_id: (one.facts.version, one.told)
-        for one in deleted
-        if one.facts.merged_into
-    }
-    if merged and (erased := await merged_into_erased(uow.connection, merged)):
-        persons = await erase_contacts(uow.connection, {one: merged[one] for one in erased})
-        await _erased(persons, uow)
+    async def handle(batch: Batch[ContactDeleted], uow: UnitOfWork) -> None:
+        """
+        Project deletions as tombstones without personal data; bans stay as they are.
+
+        Who was merged into somebody who is erased is erased as well.
+        """
+        await bans.serialise(uow.connection)
+        deleted = news_of(batch, uow, _told)
+        await touch(await save_contacts(uow.connection, deleted), uow)
+        merged = {
+            one.facts.contact_id: (one.facts.version, one.told)
+            for one in deleted
+            if one.facts.merged_into
+        }
+        if merged and (erased := await merged_into_erased(uow.connection, merged)):
+            await _erase({one: merged[one] for one in erased}, uow, hash_of)
+
+    return handle
+
+
+async def _erase(told: Mapping[UUID, tuple[int, Told]], uow: UnitOfWork, hash_of: HashOf) -> None:
+    # While they still have addresses.
+    persons = await persons_of(uow.connection, list(told))
+    await suppress_erased(persons, uow, hash_of=hash_of)
+    changed = await erase_contacts(uow.connection, told)
+    await _erased(changed, uow)
 
 
 async def _erased(persons: list[Changed[ContactFacts]], uow: UnitOfWork) -> None:

@@ -26,6 +26,7 @@ _COLUMNS = {
     Channel.EMAIL: (*_PERSON, "email"),
     Channel.SMS: (*_PERSON, "mobile"),
     Channel.POST: (*_PERSON, "street", "postal_code", "city", "country"),
+    Channel.CALL: (*_PERSON, "mobile", "phone"),
 }
 
 
@@ -85,6 +86,7 @@ async def _chunk(
             command.channel,
             after=after,
             limit=chunk,
+            now=units.clock(),
         )
 
 

@@ -183,7 +183,7 @@ async def _counted(
     consent = await read_consent(uow.connection, limit_seconds=limit_seconds)
     return {
         channel: ChannelCounts(
-            await segments.count(uow.connection, condition, channel),
+            await segments.count(uow.connection, condition, channel, now=uow.now),
             refuses_channel(channel, Purpose.MARKETING, consent),
             unknown,
         )

@@ -1,10 +1,12 @@
-"""What is done every second: ask for the consent news, and fence the bans that wait."""
+"""What is done every second: ask for the consent news, fence bans that wait, hash addresses."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from services.mailing.domain.addresses import HashOf
 from services.mailing.handlers.ban_address import fence_pending
 from services.mailing.handlers.consent import probe_consent
+from services.mailing.handlers.hash_addresses import hash_all
 from services.mailing.persistence.bans import pending_ids
 from shared.chassis.database import is_transient
 from shared.chassis.logs import get_logger
@@ -25,23 +27,32 @@ def probing(units: UnitOfWorkFactory) -> Callable[[], Awaitable[None]]:
     return _every_second("consent_probe_interrupted", probe)
 
 
-def fencing(units: UnitOfWorkFactory) -> Callable[[], Awaitable[None]]:
+def fencing(units: UnitOfWorkFactory, hash_of: HashOf) -> Callable[[], Awaitable[None]]:
     """Return a loop that fences accepted bans as soon as their gates are free."""
 
     async def fence() -> None:
-        await fence_all(units)
+        await fence_all(units, hash_of)
 
     return _every_second("ban_fencing_interrupted", fence)
 
 
-async def fence_all(units: UnitOfWorkFactory) -> None:
+def hashing(units: UnitOfWorkFactory, hash_of: HashOf) -> Callable[[], Awaitable[None]]:
+    """Return a loop that hashes the addresses of contacts that came before there were hashes."""
+
+    async def hash_some() -> None:
+        await hash_all(units, hash_of)
+
+    return _every_second("address_hashing_interrupted", hash_some)
+
+
+async def fence_all(units: UnitOfWorkFactory, hash_of: HashOf) -> None:
     """Fence every pending ban once, each by itself: a held gate stops no other."""
     async with units.engine.connect() as connection:
         waiting = await pending_ids(connection)
     for ban_id in waiting:
         try:
             async with units() as uow:
-                await fence_pending(ban_id, uow)
+                await fence_pending(ban_id, uow, hash_of=hash_of)
         except Exception as error:
             if not is_transient(error):
                 raise

@@ -11,10 +11,12 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from services.mailing.domain.addresses import HashOf
 from services.mailing.domain.channels import Channel
+from services.mailing.domain.consent_log import Fact, What
 from services.mailing.domain.events import AddressBanned
-from services.mailing.domain.keys import address_gate
-from services.mailing.persistence import gate, stops
+from services.mailing.domain.keys import address_gate, direct_subject
+from services.mailing.persistence import consent_log, gate, stops
 from shared.chassis.unit_of_work import UnitOfWork
 
 LOCK_TIMEOUT = "2s"
@@ -50,8 +52,11 @@ async def hold_gates(addresses: Iterable[tuple[Channel, str]], uow: UnitOfWork) 
     await gate.lock_exclusive(uow.connection, gates)
 
 
-async def stop_addresses(wanted: Sequence[Stop], uow: UnitOfWork) -> None:
-    """Stop addresses so that no hand-off of marketing releases one after the commit."""
+async def stop_addresses(wanted: Sequence[Stop], uow: UnitOfWork, *, hash_of: HashOf) -> None:
+    """Stop addresses so that no hand-off of marketing releases one after the commit.
+
+    Each that is new, or was accepted before, is written to the consent log when the unit ends.
+    """
     if not wanted:
         return
     await hold_gates([(stop.channel, stop.address_key) for stop in wanted], uow)
@@ -62,12 +67,33 @@ async def stop_addresses(wanted: Sequence[Stop], uow: UnitOfWork) -> None:
         uow.connection, [address_gate(stop.channel, stop.address_key) for stop in wanted]
     )
     _tell([stop for stop in wanted if stop.stop_id in new - told], uow)
+    consent_log.append_last(
+        uow,
+        [
+            _fact(What.FENCED if stop.stop_id in told else What.BANNED, stop, hash_of)
+            for stop in wanted
+            if stop.stop_id in new
+        ],
+    )
 
 
-async def accept_stop(stop: Stop, uow: UnitOfWork) -> None:
+async def accept_stop(stop: Stop, uow: UnitOfWork, *, hash_of: HashOf) -> None:
     """Keep a stop whose fence must wait: hand-offs that start after the commit heed it already."""
     if await stops.add_pending(uow.connection, _row(stop), source=str(stop.reason), at=uow.now):
         _tell([stop], uow)
+        consent_log.append_last(uow, [_fact(What.ACCEPTED, stop, hash_of)])
+
+
+def _fact(what: What, stop: Stop, hash_of: HashOf) -> Fact:
+    return Fact(
+        what=what,
+        channel=stop.channel,
+        key=hash_of(stop.channel, stop.address_key),
+        subject=direct_subject(stop.stop_id),
+        source=str(stop.reason),
+        how="link" if stop.reason is Reason.UNSUBSCRIBED else "report",
+        evidence=str(stop.stop_id),
+    )
 
 
 def _row(stop: Stop) -> stops.StopRow:

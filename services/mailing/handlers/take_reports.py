@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from services.mailing.domain.addresses import require_key
+from services.mailing.domain.addresses import HashOf, require_key
 from services.mailing.domain.channels import Channel
 from services.mailing.domain.delivery_reports import (
     BounceRules,
@@ -32,10 +32,11 @@ NOTICES = "notice"
 
 @dataclass(frozen=True, slots=True)
 class Taking:
-    """By which rules reports are taken, and where a day begins and ends."""
+    """By which rules reports are taken, where a day begins and ends, and what hashes addresses."""
 
     rules: BounceRules
     zone: str
+    hash_of: HashOf
 
 
 def key_of(channel: Channel, address: str) -> str | None:
@@ -126,14 +127,16 @@ async def _follow(
         told = [(row.report.kind, row.report.reported_at) for row in of_one]
         done = effects(told, standings[address], taking.rules, now=uow.now)
         found |= {row.delivery_report_id: one for row, one in zip(of_one, done, strict=True)}
-    await _stop(rows, found, uow)
+    await _stop(rows, found, taking, uow)
     await store.set_effects(uow.connection, found)
     return {
         (row.report.provider, row.report.report_id): found[row.delivery_report_id] for row in rows
     }
 
 
-async def _stop(rows: Sequence[Kept], found: dict[UUID, Effect], uow: UnitOfWork) -> None:
+async def _stop(
+    rows: Sequence[Kept], found: dict[UUID, Effect], taking: Taking, uow: UnitOfWork
+) -> None:
     wanted: list[Stop] = []
     for row in rows:
         assert row.reached is not None
@@ -146,7 +149,7 @@ async def _stop(rows: Sequence[Kept], found: dict[UUID, Effect], uow: UnitOfWork
         )
         if effect is Effect.SUPPRESSED:
             uow.record(_bounced(row, uow.now))
-    await stop_addresses(wanted, uow)
+    await stop_addresses(wanted, uow, hash_of=taking.hash_of)
 
 
 def _bounced(row: Kept, now: datetime) -> AddressBounced:

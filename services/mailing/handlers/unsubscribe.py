@@ -4,6 +4,7 @@ from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
 
+from services.mailing.domain.addresses import HashOf
 from services.mailing.domain.refusals import HandOffNotFound
 from services.mailing.handlers.stop_address import Reason, Stop, accept_stop, stop_addresses
 from services.mailing.persistence.stops import find_reached
@@ -13,7 +14,7 @@ ACTOR = "unsubscribe-link"
 LOCK_NOT_AVAILABLE = "55P03"
 
 
-async def unsubscribe(hand_off_id: UUID, units: UnitOfWorkFactory) -> None:
+async def unsubscribe(hand_off_id: UUID, units: UnitOfWorkFactory, *, hash_of: HashOf) -> None:
     """
     Ban the address of a hand-off on its channel; it holds and is durable when this returns.
 
@@ -25,7 +26,7 @@ async def unsubscribe(hand_off_id: UUID, units: UnitOfWorkFactory) -> None:
         async with units() as uow:
             stop = await _stop(hand_off_id, uow)
             if stop is not None:
-                await stop_addresses([stop], uow)
+                await stop_addresses([stop], uow, hash_of=hash_of)
             return
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
@@ -33,7 +34,7 @@ async def unsubscribe(hand_off_id: UUID, units: UnitOfWorkFactory) -> None:
     async with units() as uow:
         stop = await _stop(hand_off_id, uow)
         if stop is not None:
-            await accept_stop(stop, uow)
+            await accept_stop(stop, uow, hash_of=hash_of)
 
 
 async def _stop(hand_off_id: UUID, uow: UnitOfWork) -> Stop | None:

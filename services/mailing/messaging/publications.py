@@ -42,6 +42,10 @@ def translate(event: RecordedEvent) -> Publication:
             campaign=event.campaign,
             consent_seq=event.consent_seq,
             at=event.at,
+            topic=event.topic,
+            segment_id=event.segment_id,
+            rule_version=event.rule_version,
+            log_position=event.log_position,
         )
         return publication(handed, subject=str(event.hand_off_id))
     if isinstance(event, events.SegmentMembersChanged):

@@ -2,6 +2,7 @@
 
 from zoneinfo import ZoneInfo
 
+from services.mailing.domain.addresses import HashOf
 from services.mailing.handlers.change_bans import on_bans_changed
 from services.mailing.handlers.consent import on_consent_baselined, on_consent_confirmed
 from services.mailing.handlers.erase_persons import on_contact_deleted, on_person_erased
@@ -18,16 +19,22 @@ from shared.chassis.worker import Subscription
 from shared.contracts import activities, customers, pipeline
 
 
-def subscriptions(zone: ZoneInfo) -> dict[str, Subscription]:
+def subscriptions(zone: ZoneInfo, hash_of: HashOf) -> dict[str, Subscription]:
     """Return the handler of each event type that this service hears; days are of the zone."""
     return {
         "customers.customer-saved.v1": Subscription(customers.CustomerSaved, on_customer_saved),
         "customers.customer-deleted.v1": Subscription(
             customers.CustomerDeleted, on_customer_deleted
         ),
-        "customers.contact-saved.v1": Subscription(customers.ContactSaved, on_contact_saved),
-        "customers.contact-deleted.v1": Subscription(customers.ContactDeleted, on_contact_deleted),
-        "customers.person-erased.v1": Subscription(customers.PersonErased, on_person_erased),
+        "customers.contact-saved.v1": Subscription(
+            customers.ContactSaved, on_contact_saved(hash_of)
+        ),
+        "customers.contact-deleted.v1": Subscription(
+            customers.ContactDeleted, on_contact_deleted(hash_of)
+        ),
+        "customers.person-erased.v1": Subscription(
+            customers.PersonErased, on_person_erased(hash_of)
+        ),
         "customers.classification-saved.v1": Subscription(
             customers.ClassificationSaved, on_classification_saved
         ),
@@ -52,7 +59,7 @@ def subscriptions(zone: ZoneInfo) -> dict[str, Subscription]:
         "pipeline.classification-saved.v1": Subscription(
             pipeline.ClassificationSaved, on_classification_saved
         ),
-        "customers.bans-changed.v1": Subscription(customers.BansChanged, on_bans_changed),
+        "customers.bans-changed.v1": Subscription(customers.BansChanged, on_bans_changed(hash_of)),
         "customers.consent-confirmed.v1": Subscription(
             customers.ConsentConfirmed, on_consent_confirmed
         ),

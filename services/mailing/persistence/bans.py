@@ -4,15 +4,17 @@ Whoever changes the bans of an address holds its gate row exclusively.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.engine import Result
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.mailing.domain.channels import Channel
-from services.mailing.domain.keys import CONTACT_PREFIX, direct_subject
+from services.mailing.domain.keys import CONTACT_PREFIX, contact_subject, direct_subject
 
 BanAddress = tuple[str, str, str]
 """Channel, address key and the subject who is banned."""
@@ -30,16 +32,33 @@ class SubjectBans:
 
     def has(self, channel: Channel) -> bool:
         """Tell whether the channel is banned."""
-        return {Channel.EMAIL: self.email, Channel.SMS: self.sms, Channel.POST: self.post}[channel]
+        told = {Channel.EMAIL: self.email, Channel.SMS: self.sms, Channel.POST: self.post}
+        return told.get(channel, False)
 
 
 @dataclass(frozen=True, slots=True)
-class PendingBan:
-    """A ban that is accepted and waits for its fence."""
+class DirectBan:
+    """
+    A ban that was set here: on an address, of a topic also on a contact.
+
+    `address` is the key of the address; `ends_at` the first moment the ban no longer stands at;
+    `how` it came and `text_version` of what the person was shown are for the log.
+    """
 
     ban_id: UUID
-    channel: str
-    address: str
+    channel: Channel
+    address: str | None
+    contact_id: UUID | None
+    topic: str | None
+    ends_at: datetime | None
+    source: str
+    how: str
+    text_version: str | None
+
+    @property
+    def subject(self) -> str:
+        """Return who holds this ban."""
+        return direct_subject(self.ban_id)
 
 
 async def serialise(connection: AsyncConnection) -> None:
@@ -69,7 +88,7 @@ async def save_subjects(connection: AsyncConnection, rows: Sequence[SubjectBans]
 async def addresses_of(connection: AsyncConnection, subjects: Iterable[str]) -> list[BanAddress]:
     """Return the addresses that these subjects ban now."""
     result = await connection.execute(_ADDRESSES, {"subjects": sorted(subjects)})
-    return [(row.channel, row.address_key, row.subject) for row in result]
+    return _rows(result)
 
 
 async def projected_addresses(
@@ -78,7 +97,7 @@ async def projected_addresses(
     """Return the addresses that those of these subjects have who are live contacts."""
     contacts = sorted(subject for subject in subjects if subject.startswith(CONTACT_PREFIX))
     result = await connection.execute(_PROJECTED, {"subjects": contacts})
-    return [(row.channel, row.address_key, row.subject) for row in result]
+    return _rows(result)
 
 
 async def uncovered_addresses(
@@ -86,19 +105,36 @@ async def uncovered_addresses(
 ) -> list[BanAddress]:
     """Return the addresses of banned contacts that are not banned themselves yet."""
     result = await connection.execute(_UNCOVERED, {"ids": list(contact_ids)})
-    return [(row.channel, row.address_key, row.subject) for row in result]
+    return _rows(result)
 
 
-async def cover(connection: AsyncConnection, rows: Sequence[BanAddress]) -> None:
-    """Ban addresses for their subjects; what is banned already stays."""
-    if rows:
-        await connection.execute(_COVER, _columns(rows))
+async def cover(connection: AsyncConnection, rows: Sequence[BanAddress]) -> list[BanAddress]:
+    """Ban addresses for their subjects; return which were not banned for them already."""
+    if not rows:
+        return []
+    return _rows(await connection.execute(_COVER, _columns(rows)))
 
 
-async def uncover(connection: AsyncConnection, rows: Sequence[BanAddress]) -> None:
-    """Lift the bans of addresses for these subjects only."""
-    if rows:
-        await connection.execute(_UNCOVER, _columns(rows))
+async def cover_directly(connection: AsyncConnection, bans: Sequence[DirectBan]) -> None:
+    """Ban the addresses of direct bans, each until it ends."""
+    if bans:
+        await connection.execute(
+            _COVER_DIRECTLY,
+            [
+                {
+                    "channel": ban.channel,
+                    "address": ban.address,
+                    "subject": ban.subject,
+                    "ends_at": ban.ends_at,
+                }
+                for ban in bans
+            ],
+        )
+
+
+async def uncover(connection: AsyncConnection, rows: Sequence[BanAddress]) -> list[BanAddress]:
+    """Lift the bans of addresses for these subjects only; return which were lifted."""
+    return _rows(await connection.execute(_UNCOVER, _columns(rows))) if rows else []
 
 
 async def find_direct(connection: AsyncConnection, ban_id: UUID) -> BanAddress | None:
@@ -107,20 +143,9 @@ async def find_direct(connection: AsyncConnection, ban_id: UUID) -> BanAddress |
     return found[0] if found else None
 
 
-async def add_pending(
-    connection: AsyncConnection,
-    *,
-    ban_id: UUID,
-    channel: Channel,
-    address: str,
-    source: str,
-    at: datetime,
-) -> None:
-    """Remember a ban whose fence is still to come."""
-    await connection.execute(
-        _ADD_PENDING,
-        {"ban_id": ban_id, "channel": channel, "address": address, "source": source, "at": at},
-    )
+async def add_pending(connection: AsyncConnection, bans: Sequence[DirectBan], at: datetime) -> None:
+    """Remember bans whose fence is still to come."""
+    await connection.execute(_ADD_PENDING, [{**asdict(ban), "at": at} for ban in bans])
 
 
 async def pending_ids(connection: AsyncConnection) -> list[UUID]:
@@ -131,23 +156,47 @@ async def pending_ids(connection: AsyncConnection) -> list[UUID]:
     return [ban_id for (ban_id,) in result]
 
 
-async def take_pending(connection: AsyncConnection, ban_id: UUID) -> PendingBan | None:
+async def take_pending(connection: AsyncConnection, ban_id: UUID) -> DirectBan | None:
     """Remove a pending ban, to fence or to lift it; None if another has."""
-    row = (
-        await connection.execute(
-            text("DELETE FROM pending_ban WHERE ban_id = :id RETURNING ban_id, channel, address"),
-            {"id": ban_id},
-        )
-    ).one_or_none()
-    return None if row is None else PendingBan(row.ban_id, row.channel, row.address)
+    row = (await connection.execute(_TAKE_PENDING, {"id": ban_id})).one_or_none()
+    if row is None:
+        return None
+    return DirectBan(**{**row._mapping, "channel": Channel(row.channel), "how": row.how or "api"})
 
 
-async def why_banned(
-    connection: AsyncConnection, contact_id: UUID, channel: Channel
-) -> list[tuple[str, list[str]]]:
-    """Return the closed gates of a contact: each key, and the subjects whose bans close it."""
-    result = await connection.execute(_WHY, {"id": contact_id, "channel": channel})
-    return [(row.key, list(row.subjects)) for row in result]
+async def banned_subjects(
+    connection: AsyncConnection, *, after: str, limit: int
+) -> list[SubjectBans]:
+    """Return the bans of contacts and customers, in the order of these."""
+    result = await connection.execute(_BANNED_SUBJECTS, {"after": after, "limit": limit})
+    return [SubjectBans(**row._mapping) for row in result]
+
+
+async def banned_addresses(
+    connection: AsyncConnection, *, after: BanAddress, limit: int
+) -> list[BanAddress]:
+    """Return all banned addresses, in their order."""
+    channel, address, subject = after
+    result = await connection.execute(
+        _BANNED_ADDRESSES,
+        {"channel": channel, "address": address, "subject": subject, "limit": limit},
+    )
+    return _rows(result)
+
+
+async def contact_addresses(connection: AsyncConnection, contact_id: UUID) -> dict[Channel, str]:
+    """Return the addresses of a live contact on the channels that customers ban; else nothing."""
+    found = await projected_addresses(connection, [contact_subject(contact_id)])
+    return {Channel(channel): address for channel, address, _ in found}
+
+
+async def is_live(connection: AsyncConnection, contact_id: UUID) -> bool:
+    """Tell whether a contact is known and not deleted."""
+    return (await connection.execute(_LIVE, {"id": contact_id})).first() is not None
+
+
+def _rows(result: Result[Any]) -> list[BanAddress]:
+    return [(row.channel, row.address_key, row.subject) for row in result]
 
 
 def _columns(rows: Sequence[BanAddress]) -> dict[str, list[str]]:
@@ -212,6 +261,13 @@ _COVER = text(
     FROM unnest(CAST(:channels AS text[]), CAST(:addresses AS text[]), CAST(:subjects AS text[]))
          AS new (channel, address_key, subject)
     ON CONFLICT DO NOTHING
+    RETURNING channel, address_key, subject
+    """
+)
+_COVER_DIRECTLY = text(
+    """
+    INSERT INTO ban_address (channel, address_key, subject, ends_at)
+    VALUES (:channel, :address, :subject, :ends_at)
     """
 )
 _UNCOVER = text(
@@ -221,42 +277,29 @@ _UNCOVER = text(
         AS gone (channel, address_key, subject)
     WHERE ban_address.channel = gone.channel AND ban_address.address_key = gone.address_key
       AND ban_address.subject = gone.subject
+    RETURNING ban_address.channel, ban_address.address_key, ban_address.subject
     """
 )
+_BANNED_SUBJECTS = text(
+    """
+    SELECT subject, consent_seq, email, sms, post FROM ban_subject
+    WHERE subject > :after AND (email OR sms OR post) ORDER BY subject LIMIT :limit
+    """
+)
+_BANNED_ADDRESSES = text(
+    """
+    SELECT channel, address_key, subject FROM ban_address
+    WHERE (channel, address_key, subject) > (:channel, :address, :subject)
+    ORDER BY channel, address_key, subject LIMIT :limit
+    """
+)
+_LIVE = text("SELECT 1 FROM contact WHERE contact_id = :id AND NOT deleted")
+_DIRECT = """ban_id, channel, address, contact_id, topic, ends_at, source, how, text_version"""
 _ADD_PENDING = text(
-    """
-    INSERT INTO pending_ban (ban_id, channel, address, source, at)
-    VALUES (:ban_id, :channel, :address, :source, :at)
-    """
-)
-_WHY = text(
-    """
-    WITH asked AS (
-        SELECT 'contact:' || CAST(contact_id AS text) AS key, NULL AS address
-        FROM contact WHERE contact_id = :id
-        UNION ALL
-        SELECT 'customer:' || CAST(customer_id AS text), NULL
-        FROM contact_customer WHERE contact_id = :id
-        UNION ALL
-        SELECT 'address:' || address, address
-        FROM (SELECT CASE CAST(:channel AS text) WHEN 'email' THEN email_key
-                          WHEN 'sms' THEN sms_key WHEN 'post' THEN post_key END AS address
-              FROM contact WHERE contact_id = :id) AS has
-        WHERE address IS NOT NULL
-    )
-    SELECT asked.key,
-           CASE WHEN asked.address IS NULL THEN ARRAY[asked.key]
-           ELSE ARRAY(SELECT subject FROM ban_address
-                      WHERE channel = CAST(:channel AS text) AND address_key = asked.address
-                      UNION SELECT 'direct:' || CAST(ban_id AS text) FROM pending_ban
-                      WHERE channel = CAST(:channel AS text)
-                        AND pending_ban.address = asked.address)
-           END AS subjects
-    FROM asked
-    WHERE EXISTS (SELECT FROM gate WHERE gate.key = asked.key AND gate.banned
-                                     AND gate.channel = CAST(:channel AS text))
-       OR EXISTS (SELECT FROM pending_ban WHERE pending_ban.address = asked.address
-                                            AND pending_ban.channel = CAST(:channel AS text))
-    ORDER BY asked.key
+    f"""
+    INSERT INTO pending_ban ({_DIRECT}, at)
+    VALUES (:ban_id, :channel, :address, :contact_id, :topic, :ends_at, :source, :how,
+            :text_version, :at)
     """
 )
+_TAKE_PENDING = text(f"DELETE FROM pending_ban WHERE ban_id = :id RETURNING {_DIRECT}")

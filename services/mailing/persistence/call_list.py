@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.mailing.domain.channels import Channel
+from services.mailing.persistence.gate import BANNED
 from services.mailing.persistence.rules import Condition
 
 SHARING = 20
@@ -33,27 +36,39 @@ class CallPage:
     members: int
     without_number: int
     numbers: int
+    banned: int
     rows: Sequence[Row[Any]]
 
 
 async def call_page(
-    connection: AsyncConnection, rule: Condition, *, after: After | None, limit: int
+    connection: AsyncConnection,
+    rule: Condition,
+    *,
+    marketing: bool,
+    now: datetime,
+    after: After | None,
+    limit: int,
 ) -> CallPage:
     """
     Return numbers in the order of customer, then person; those without a customer come last.
 
-    A member is called by his mobile, else by his telephone. Of all persons and customers under one
-    number the first makes the row, and the others are named in it.
+    A member is called by his mobile, else by his telephone. For marketing those who banned calls
+    are left out, by the text that hand-offs ask. Of all persons and customers under one number the
+    first makes the row, and the others are named in it.
     """
     place = after or After(True, "", UUID(int=0), "", UUID(int=0))
     result = await connection.execute(
         text(rule.within(_PAGE)),
         {
             **rule.parameters,
+            "channel": Channel.CALL,
+            "customer_id": None,
+            "marketing": marketing,
+            "now": now,
             "first": after is None,
             "at_customer": place.at_customer,
             "customer": place.customer,
-            "customer_id": place.customer_id,
+            "at_customer_id": place.customer_id,
             "person": place.person,
             "contact_id": place.contact_id,
             "limit": limit,
@@ -66,6 +81,7 @@ async def call_page(
         members=totals.members,
         without_number=totals.without_number,
         numbers=totals.numbers,
+        banned=totals.banned,
         rows=[row for row in rows if row.phone is not None],
     )
 
@@ -75,7 +91,8 @@ async def call_page(
 _ORDER = "no_customer, customer_key, customer_id_key, person_key, contact_id"
 _PAGE = f"""
     WITH member AS MATERIALIZED (
-        SELECT contact_id, first_name, last_name, coalesce(sms_key, phone) AS phone
+        SELECT contact_id, first_name, last_name, call_key AS phone,
+               CAST(:marketing AS boolean) AND call_key IS NOT NULL AND {BANNED} AS banned
         FROM contact WHERE NOT contact.deleted AND ({{rule}})),
     place AS (
         SELECT member.contact_id, member.first_name, member.last_name, member.phone, link.role,
@@ -90,7 +107,7 @@ _PAGE = f"""
                           customer.number
                    FROM contact_customer AS link JOIN customer USING (customer_id)
                    WHERE NOT customer.deleted) AS link ON link.contact_id = member.contact_id
-        WHERE member.phone IS NOT NULL),
+        WHERE member.phone IS NOT NULL AND NOT member.banned),
     ranked AS (
         SELECT place.*, row_number() OVER (PARTITION BY phone ORDER BY {_ORDER}) AS turn,
                count(*) OVER (PARTITION BY phone) AS places
@@ -99,7 +116,7 @@ _PAGE = f"""
         SELECT ranked.* FROM ranked
         WHERE turn = 1
           AND (:first OR ({_ORDER})
-               > (NOT CAST(:at_customer AS boolean), :customer, CAST(:customer_id AS uuid),
+               > (NOT CAST(:at_customer AS boolean), :customer, CAST(:at_customer_id AS uuid),
                   :person, CAST(:contact_id AS uuid)))
         ORDER BY {_ORDER} LIMIT :limit),
     others AS (
@@ -113,10 +130,12 @@ _PAGE = f"""
         WHERE ranked.turn BETWEEN 2 AND :sharing + 1 GROUP BY ranked.phone),
     totals AS (
         SELECT count(*) AS members, count(*) FILTER (WHERE phone IS NULL) AS without_number,
-               count(DISTINCT phone) AS numbers
+               count(*) FILTER (WHERE banned) AS banned,
+               count(DISTINCT phone) FILTER (WHERE NOT banned) AS numbers
         FROM member)
-    SELECT totals.members, totals.without_number, totals.numbers, page.phone, page.contact_id,
-           page.first_name, page.last_name, page.role, page.customer_id, page.name, page.number,
+    SELECT totals.members, totals.without_number, totals.numbers, totals.banned,
+           page.phone, page.contact_id, page.first_name, page.last_name, page.role,
+           page.customer_id, page.name, page.number,
            NOT page.no_customer AS at_customer, page.customer_key, page.customer_id_key,
            page.person_key, page.places - 1 AS sharing, coalesce(others.named, '[]') AS also
     FROM totals LEFT JOIN page ON TRUE LEFT JOIN others USING (phone)

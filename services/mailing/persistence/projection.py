@@ -19,12 +19,14 @@ _NEWER = """
      OR (new.version = {0}.version AND {0}.held_version <> {0}.version))
 """
 _HELD_VERSION = {"held_version": "new.version"}
+# The hashes come with the addresses that they are made of.
+_VERSIONS = _HELD_VERSION | {"hashed_version": "new.version"}
 _CUSTOMERS = Rows("customer", CustomerFacts, newer=_NEWER.format("customer"), derived=_HELD_VERSION)
 _CONTACTS = Rows(
     "contact",
     ContactFacts,
     newer=f"NOT contact.erased AND (new.erased OR {_NEWER.format('contact')})",
-    derived=_HELD_VERSION,
+    derived=_VERSIONS,
 )
 
 Links = dict[UUID, str | None]
@@ -80,6 +82,12 @@ async def erase_contacts(
         )
         persons[row.contact_id] = News(facts, by)
     return await save_contacts(connection, list(persons.values()))
+
+
+async def persons_of(connection: AsyncConnection, contact_ids: Collection[UUID]) -> list[UUID]:
+    """Return these contacts and all who were merged into them."""
+    result = await connection.execute(_PERSONS, {"ids": list(contact_ids)})
+    return sorted({*contact_ids, *(row.contact_id for row in result)})
 
 
 async def erased_among(connection: AsyncConnection, contact_ids: Collection[UUID]) -> set[UUID]:

@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Computed,
     Date,
     Identity,
     Index,
@@ -24,6 +25,8 @@ from shared.chassis.tables import moment
 
 # True of a row that came before `held` did, or was last written by a program that does not know it.
 NOT_TOLD = "NOT deleted AND held_version <> version"
+# True of a contact whose hashes were never made, or are of what it was before.
+NOT_HASHED = "NOT deleted AND hashed_version <> version"
 
 
 def _held() -> tuple[Column[object], Column[object]]:
@@ -116,6 +119,11 @@ Table(
     Column("email_key", Text),
     Column("sms_key", Text),
     Column("post_key", Text),
+    # One is called by mobile, else by telephone.
+    Column("call_key", Text, Computed("coalesce(sms_key, phone)", persisted=True)),
+    # Keyed hashes of the four, and the version of the contact that they were made of.
+    *(Column(f"{channel}_hash", Text) for channel in ("email", "sms", "post", "call")),
+    Column("hashed_version", BigInteger, nullable=False, server_default=text("0")),
     *_held(),
     *_told(),
     Index("ix_contact_attributes", "attributes", postgresql_using="gin"),
@@ -125,6 +133,16 @@ Table(
         "ix_contact_merged_into", "merged_into", postgresql_where=text("merged_into IS NOT NULL")
     ),
     Index("ix_contact_not_told", "contact_id", postgresql_where=text(NOT_TOLD)),
+    Index("ix_contact_not_hashed", "contact_id", postgresql_where=text(NOT_HASHED)),
+    # Who else has an address?
+    *(
+        Index(
+            f"ix_contact_{channel}_hash",
+            f"{channel}_hash",
+            postgresql_where=text(f"{channel}_hash IS NOT NULL"),
+        )
+        for channel in ("email", "sms", "post", "call")
+    ),
 )
 Table(
     "contact_customer",

@@ -41,6 +41,7 @@ class Counts:
     mailable: int
     banned: int
     without_address: int
+    duplicates: int
 
 
 async def add(connection: AsyncConnection, segment: Segment) -> None:
@@ -107,19 +108,25 @@ async def remove(
     return result.rowcount == 1
 
 
-async def count(connection: AsyncConnection, rule: Condition, channel: Channel) -> Counts:
-    """Count the members of a rule on one channel; each is counted once."""
+async def count(
+    connection: AsyncConnection, rule: Condition, channel: Channel, *, now: datetime
+) -> Counts:
+    """Count the members of a rule on one channel; each is counted once.
+
+    Of those who may be written to and share an address one is mailable, the others are duplicates.
+    """
     row = (
         await connection.execute(
             text(rule.within(_COUNT)),
-            {**rule.parameters, "channel": channel, "customer_id": None},
+            {**rule.parameters, "channel": channel, "customer_id": None, "now": now},
         )
     ).one()
     return Counts(
         members=row.members,
-        mailable=row.members - row.banned - row.without_address,
+        mailable=row.mailable,
         banned=row.banned,
         without_address=row.without_address,
+        duplicates=row.members - row.banned - row.without_address - row.mailable,
     )
 
 
@@ -140,6 +147,7 @@ async def recipients(
     *,
     after: UUID | None,
     limit: int,
+    now: datetime,
 ) -> Sequence[Row[Any]]:
     """Return members with an address on the channel, by their ids, and whether each is `banned`."""
     result = await connection.execute(
@@ -150,6 +158,7 @@ async def recipients(
             "customer_id": None,
             "after": after,
             "limit": limit,
+            "now": now,
         },
     )
     return result.all()
@@ -203,11 +212,16 @@ _REMOVE = text(
     """
 )
 _COUNT = f"""
-    SELECT count(*) AS members,
-           count(*) FILTER (WHERE address IS NULL) AS without_address,
-           count(*) FILTER (WHERE address IS NOT NULL AND banned) AS banned
-    FROM (SELECT {ADDRESS} AS address, {BANNED} AS banned
-          FROM contact WHERE NOT contact.deleted AND ({{rule}})) AS member
+    SELECT CAST(coalesce(sum(persons), 0) AS bigint) AS members,
+           CAST(coalesce(sum(persons) FILTER (WHERE address IS NULL), 0) AS bigint)
+               AS without_address,
+           CAST(coalesce(sum(persons) FILTER (WHERE address IS NOT NULL AND banned), 0) AS bigint)
+               AS banned,
+           count(*) FILTER (WHERE address IS NOT NULL AND NOT banned) AS mailable
+    FROM (SELECT address, banned, count(*) AS persons
+          FROM (SELECT {ADDRESS} AS address, {BANNED} AS banned
+                FROM contact WHERE NOT contact.deleted AND ({{rule}})) AS member
+          GROUP BY address, banned) AS addressed
 """
 _AFTER = "(CAST(:after AS uuid) IS NULL OR contact.contact_id > CAST(:after AS uuid))"
 _MEMBERS = f"""
@@ -219,7 +233,8 @@ _MEMBERS = f"""
 _RECIPIENTS = f"""
     SELECT contact.*, {BANNED} AS banned
     FROM (SELECT contact_id, first_name, last_name, language, email, mobile, street, postal_code,
-                 city, country, email_key, sms_key, post_key
+                 city, country, phone, version, hashed_version, email_key, sms_key, post_key,
+                 call_key, email_hash, sms_hash, post_hash, call_hash
           FROM contact
           WHERE NOT contact.deleted AND {_AFTER} AND {ADDRESS} IS NOT NULL AND ({{rule}})
           ORDER BY contact_id LIMIT :limit) AS contact

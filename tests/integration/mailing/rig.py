@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import text
 
 from services.mailing import bootstrap
+from services.mailing.domain.addresses import hashes
 from services.mailing.domain.channels import Channel, Purpose
 from services.mailing.handlers.consent import probe_consent
 from services.mailing.handlers.hand_off import HandOff, Refused, Released, hand_off
@@ -35,6 +36,8 @@ C = TypeVar("C", bound=Contract)
 KEY = "a-key-for-tests-of-enough-length"
 LINK_KEY = "a-key-for-links-of-tests-that-is-long-enough"
 PUBLIC_URL = "https://mail.example.fi"
+SECRET = "a-secret-for-tests-that-hashes-addresses"
+HASH_OF = hashes(SECRET)
 ALL = customers.Bans(email=True, sms=True, post=True)
 EMAIL_ONLY = customers.Bans(email=True)
 
@@ -53,6 +56,7 @@ async def open_rig(postgres: Postgres, *, clock: Clock = system_clock) -> AsyncI
             api_key=KEY,
             link_key=LINK_KEY,
             public_url=PUBLIC_URL,
+            suppression_key=SECRET,
             pool_size=8,
         )
         service = bootstrap.build(settings, InProcessBus(), clock=clock)
@@ -153,10 +157,18 @@ class Rig:
         purpose: Purpose = Purpose.MARKETING,
         campaign: str | None = None,
         customer_id: UUID | None = None,
+        topic: str | None = None,
+        segment_id: UUID | None = None,
     ) -> list[str]:
         """Hand off and return `released` or the reason, per contact."""
         command = HandOff(
-            contact_ids, channel, purpose, campaign or str(uuid4()), customer_id=customer_id
+            contact_ids,
+            channel,
+            purpose,
+            campaign or str(uuid4()),
+            customer_id=customer_id,
+            segment_id=segment_id,
+            topic=topic,
         )
         async with self.service.units() as uow:
             outcomes = await hand_off(command, uow, limit_seconds=self.limit_seconds)

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from services.mailing.domain.channels import Channel, Purpose
+from services.mailing.domain.channels import BANNED_BY_CUSTOMERS, Channel, Purpose
 from services.mailing.persistence import consent
 from shared.contracts.customers import Bans, ConsentBaselined, ConsentConfirmed, ContactDeleted
 from shared.contracts.erp import PostalAddress
@@ -176,7 +176,8 @@ async def test_a_ban_follows_the_person_and_the_address(rig: Rig) -> None:
     await rig.contact(contact_id=banned, version=2, email="new@example.fi")
     assert await rig.hand_off(banned, other, third) == ["banned"] * 3
     await rig.hear(bans_changed(2, FREE, contact=banned))
-    assert await rig.hand_off(banned, other, third) == ["released"] * 3
+    for one in (banned, other, third):
+        assert await rig.hand_off(one) == ["released"]
 
 
 @pytest.mark.requirement("LS-A6")
@@ -221,7 +222,7 @@ async def test_the_ban_of_a_customer_counts_in_that_role(rig: Rig) -> None:
 async def test_each_ban_stops_its_own_channel_and_marketing_only(rig: Rig) -> None:
     await rig.refresh()
     contact_id = await rig.contact(email="a@example.fi", mobile="+358401234567", address=HOME)
-    for seq, channel in enumerate(Channel, start=1):
+    for seq, channel in enumerate(BANNED_BY_CUSTOMERS, start=1):
         await rig.hear(bans_changed(seq, Bans(**{channel.value: True}), contact=contact_id))
         for asked in Channel:
             expected = "banned" if asked is channel else "released"

@@ -12,7 +12,14 @@ from shared.contracts.activities import ActivityDeleted
 from shared.contracts.customers import ContactDeleted, PersonErased
 from shared.contracts.types import Contract
 from tests.integration.locks import waits
-from tests.integration.mailing.rig import Rig, bans_changed, batch_of, contact_saved, customer_saved
+from tests.integration.mailing.rig import (
+    HASH_OF,
+    Rig,
+    bans_changed,
+    batch_of,
+    contact_saved,
+    customer_saved,
+)
 from tests.integration.mailing.test_projection_facts import activity, opportunity
 
 CANARY = "Aallotar"
@@ -143,7 +150,7 @@ async def test_what_is_told_of_him_while_he_is_erased_is_without_him(rig: Rig) -
     person, firm = uuid4(), uuid4()
     await rig.hear(saved(person, 1, firm))
     async with rig.service.units() as unit:
-        await on_person_erased(batch_of(PersonErased(contact_id=person, version=2)), unit)
+        await on_person_erased(HASH_OF)(batch_of(PersonErased(contact_id=person, version=2)), unit)
         telling = asyncio.create_task(rig.hear(activity(firm, contacts=[person])))
         await waits(rig.service)
     await asyncio.wait_for(telling, 10)

@@ -132,8 +132,8 @@ async def test_counts_stream_reachability_and_hand_off_agree(
     await rig.hear(bans_changed(3, contact=uuid4()))
     counts = (await api.get(f"/v1/segments/{segment}/counts")).json()["email"]
     assert counts == {
-        "members": 6, "mailable": 1, "banned": 4, "without_address": 1, "refused": None,
-        "unknown_values": [],
+        "members": 6, "mailable": 1, "banned": 4, "without_address": 1, "duplicates": 0,
+        "refused": None, "unknown_values": [],
     }  # fmt: skip
     lines = [json.loads(line) for line in (await api.get(url, params=asked)).text.splitlines()]
     assert [line["email"] for line in lines] == ["free@example.fi"]

@@ -61,6 +61,8 @@ NAMED = {
 }
 SELLER = {"seller", "from_seller", "to_seller", "participant", "participants"}
 OF_ACTIVITIES = ("/v1/activit", "/v1/target")
+# These know contacts by what mailing was told of them.
+OF_MAILING = ("/v1/hand-offs", "/v1/bans", "/v1/bans/all-channels")
 # What the examples of values are values of.
 TYPES = {7: "text", 8: "number", 9: "date", 10: "text", 11: "list"}
 
@@ -106,7 +108,8 @@ class World:
     async def meant(self, path: str, body: Any, choice: int = 0) -> Any:
         """Return a body with ids and versions of what is there in the places of any ids."""
         kind = "contacts" if "contact" in path else "customers"
-        known = self.ids["reachability" if path == "/v1/hand-offs" else kind]
+        known = self.ids["reachability" if path in OF_MAILING else kind]
+        named = NAMED | ({"contact_id": "reachability"} if path in OF_MAILING else {})
         stands_for: dict[str, str] = {}
 
         def meant(node: Any, inside: str = "") -> Any:
@@ -121,7 +124,7 @@ class World:
                 if not isinstance(node, str) or node in among:
                     return node
             elif _is_id(node):
-                among = self.ids[NAMED[inside]] if inside in NAMED else known
+                among = self.ids[named[inside]] if inside in named else known
             else:
                 return node
             return stands_for.setdefault(node, among[-1 - (choice + len(stands_for)) % len(among)])
@@ -177,6 +180,8 @@ class World:
             await self._mailed()
         elif "report" in path and not path.startswith("/v1/reports"):
             await self._reported()
+        elif path.startswith("/v1/topics/{"):
+            await self._topic()
 
     async def _value(self, name: str, **fields: Any) -> int:
         return int((await made(self.api, f"/v1/{name}", title=str(uuid4()), **fields))["number"])
@@ -236,6 +241,10 @@ class World:
         answer = await self.api.post("/v1/customer-changes", json=change, headers=WAIT)
         assert one["customer_id"] in answer.json()["first"], answer.text
         self.ids["operations"].append(answer.json()["operation_id"])
+
+    async def _topic(self) -> None:
+        topic = await made(self.api, "/v1/topics", key=f"t{uuid4().hex}", titles={"en": "Some"})
+        self.ids["topics"].append(topic["key"])
 
     async def _mailed(self) -> None:
         # What was parked for the routes of inboxes would be taken for a fault.

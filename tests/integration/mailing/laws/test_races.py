@@ -19,7 +19,7 @@ from shared.contracts.customers import ContactDeleted
 from shared.contracts.types import Contract
 from tests.integration.mailing.laws.steps import Steps
 from tests.integration.mailing.laws.world import ZONE
-from tests.integration.mailing.rig import Rig, contact_saved, customer_saved, value_saved
+from tests.integration.mailing.rig import HASH_OF, Rig, contact_saved, customer_saved, value_saved
 
 SECONDS = 15.0
 TICKED: dict[str, Any] = {"op": "has_attribute", "number": 7}
@@ -80,7 +80,7 @@ async def test_who_writes_while_a_rule_comes_up_is_found_by_it(rig: Rig) -> None
     one = uuid4()
     # He looks at what rules ask about before there is one.
     await rig.hear(value_saved("contact_attribute", 7))
-    await on_contact_saved(batch(contact_saved(one, attributes=(7,))), uow)
+    await on_contact_saved(HASH_OF)(batch(contact_saved(one, attributes=(7,))), uow)
     segment_id = await make(rig, TICKED)
     await meanwhile(rig, rig.settle(), lambda: unit.__aexit__(None, None, None))
     await rig.settle()
