@@ -109,7 +109,11 @@ async def hand_off(
         )
         for contact_id, recipient in judged.passed.items()
     ]
-    first = await hand_offs.add_receipts(uow.connection, asked)
+    keys = {
+        contact_id: recipient.candidate.address_key or ""
+        for contact_id, recipient in judged.passed.items()
+    }
+    first = await hand_offs.add_receipts(uow.connection, asked, keys)
     given = [receipt for receipt in asked if receipt.hand_off_id in first]
     repeated = [receipt for receipt in asked if receipt.hand_off_id not in first]
     earlier = await hand_offs.earlier_receipts(uow.connection, repeated)

@@ -1,6 +1,6 @@
 """Receipts of hand-offs, and what the gate must know about the contacts of one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -124,10 +124,13 @@ def written_address(row: Row[tuple[object, ...]], channel: Channel) -> str:
     return f"{row.street}, {row.postal_code} {row.city}, {row.country}"
 
 
-async def add_receipts(connection: AsyncConnection, receipts: Sequence[Receipt]) -> set[UUID]:
+async def add_receipts(
+    connection: AsyncConnection, receipts: Sequence[Receipt], address_keys: Mapping[UUID, str]
+) -> set[UUID]:
     """
     Write receipts; return the ids of those that are the first for their contact and address.
 
+    The addresses, by contact, stay until the person is erased: links and reports lead to them.
     Of several contacts with one address the one with the smallest id gets it.
     """
     if not receipts:
@@ -139,6 +142,7 @@ async def add_receipts(connection: AsyncConnection, receipts: Sequence[Receipt])
             "ids": [receipt.hand_off_id for receipt in receipts],
             "contacts": [receipt.contact_id for receipt in receipts],
             "hashes": [receipt.address_hash for receipt in receipts],
+            "keys": [address_keys[receipt.contact_id] for receipt in receipts],
             "channel": first.channel,
             "purpose": first.purpose,
             "campaign": first.campaign,
@@ -228,12 +232,12 @@ _LIVE_RULE = text(
 # By address, then contact: two who hand off the same never wait for each other in a ring.
 _RECEIPTS = text(
     """
-    INSERT INTO hand_off (hand_off_id, contact_id, channel, purpose, campaign, address_hash,
-                          consent_seq, topic, segment_id, rule_version, at)
-    SELECT id, contact_id, :channel, :purpose, :campaign, hash, :consent_seq, :topic, :segment_id,
-           :rule_version, :at
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:contacts AS uuid[]), CAST(:hashes AS text[]))
-         AS new (id, contact_id, hash)
+    INSERT INTO hand_off (hand_off_id, contact_id, channel, purpose, campaign, address_key,
+                          address_hash, consent_seq, topic, segment_id, rule_version, at)
+    SELECT id, contact_id, :channel, :purpose, :campaign, key, hash, :consent_seq, :topic,
+           :segment_id, :rule_version, :at
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:contacts AS uuid[]), CAST(:keys AS text[]),
+                CAST(:hashes AS text[])) AS new (id, contact_id, key, hash)
     ORDER BY hash, contact_id
     ON CONFLICT DO NOTHING
     RETURNING hand_off_id

@@ -24,7 +24,7 @@ from services.mailing.handlers.loops import fence_all
 from services.mailing.handlers.unsubscribe import unsubscribe
 from services.mailing.persistence import gate
 from shared.chassis.http.app import create_app
-from tests.integration.mailing.rig import KEY, LINK_KEY, PUBLIC_URL, Rig
+from tests.integration.mailing.rig import HASH_OF, KEY, LINK_KEY, PUBLIC_URL, Rig
 
 RACES = int(os.environ.get("SUHDE_RACES", "60"))
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
@@ -155,7 +155,7 @@ async def test_a_held_gate_makes_the_ban_wait_and_not_the_recipient(
             assert answer.status_code == 200
         assert await rig.one("SELECT count(*) FROM pending_ban") == 1
         assert await again(rig, mail["contact_id"]) == "banned"
-    await fence_all(rig.service.units)
+    await fence_all(rig.service.units, HASH_OF)
     await stranger.post(mail["unsubscribe_url"], data=ONE_CLICK)
     assert (await rig.one(BANS), await rig.one(TOLD)) == (1, 1)
     assert await rig.one("SELECT count(*) FROM pending_ban") == 0
@@ -337,7 +337,7 @@ async def test_nothing_is_released_after_a_link_was_answered(rig: Rig) -> None:
 
         async def say_no(receipt: Released = receipt) -> int:
             await pause()
-            await unsubscribe(receipt.hand_off_id, rig.service.units)
+            await unsubscribe(receipt.receipt.hand_off_id, rig.service.units, hash_of=HASH_OF)
             return next(ticks)
 
         async def release(contact_id: UUID = contact_id, send: Release = send) -> None:

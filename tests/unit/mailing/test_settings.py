@@ -10,6 +10,7 @@ OTHERS = {
     "SUHDE_DATABASE_URL": "postgresql+asyncpg://nowhere/nothing",
     "SUHDE_BROKER_URL": "amqp://nowhere",
     "SUHDE_API_KEY": "a-key-for-tests-of-enough-length",
+    "SUHDE_SUPPRESSION_KEY": "a-key-for-hashes-of-tests-of-enough-length",
 }
 
 
