@@ -47,7 +47,7 @@ def refusal_of(request: Request, error: RequestValidationError) -> Refusal:
     operation = _operation(request, document)
     fields = [
         FieldProblem(
-            ".".join(str(part) for part in problem["loc"]),
+            ".".join(str(part) for part in _in_request(problem, error.body)),
             str(problem["msg"]).removeprefix("Value error, "),
             _remedy(problem, operation, document),
         )
@@ -64,6 +64,26 @@ def _malformed(text: str, at: int, reason: str) -> MalformedJson:
         f"{reason}, in line {line}, column {column}.",
         facts={"position": at, "line": line, "column": column},
     )
+
+
+def _in_request(problem: Any, body: Any) -> list[str | int]:
+    """Return where the problem is, without the branches of unions that pydantic names on the way."""
+    place: tuple[str | int, ...] = problem["loc"]
+    if place[0] != "body":
+        return list(place)
+    found: list[str | int] = ["body"]
+    inside = body
+    for step in place[1:]:
+        if isinstance(inside, dict) and step in inside:
+            inside = inside[step]
+        elif isinstance(inside, list) and isinstance(step, int) and step < len(inside):
+            inside = inside[step]
+        else:
+            continue
+        found.append(step)
+    if problem["type"] == "missing" and len(place) > 1:
+        found.append(place[-1])
+    return found
 
 
 def _operation(request: Request, document: Json) -> Json:
