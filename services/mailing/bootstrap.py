@@ -5,6 +5,7 @@ from pathlib import Path
 
 from services.mailing.api.call_list import call_list_router
 from services.mailing.api.consent import consent_router
+from services.mailing.api.rule_language import rule_language_router
 from services.mailing.api.segments import segments_router
 from services.mailing.handlers.consent import show_consent
 from services.mailing.handlers.evaluate_rule import warn_of_not_told
@@ -62,6 +63,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         subscriptions=heard,
         routers=[
             segments_router(units, limit_seconds=limit),
+            rule_language_router(units),
             call_list_router(units),
             consent_router(units, limit_seconds=limit),
         ],

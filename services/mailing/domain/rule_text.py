@@ -12,14 +12,15 @@ from typing import Any
 from pydantic import ValidationError
 
 from services.mailing.domain.refusals import MalformedRuleText, UnknownTitles, place_of
-from services.mailing.domain.rule_names import SEGMENTS, Meaning, Names, Title
-from services.mailing.domain.rule_text_reader import Reader, Tree, Wanted
+from services.mailing.domain.rule_names import SEGMENTS, Called, Meaning, Names, Title
+from services.mailing.domain.rule_text_phrases import Tree
+from services.mailing.domain.rule_text_reader import Reader, Wanted
 from services.mailing.domain.rule_text_tokens import MAX_TEXT, quoted
-from services.mailing.domain.rule_text_writer import Writer
+from services.mailing.domain.rule_text_writer import Collector, Writer
 from services.mailing.domain.rules import Rule
 from shared.chassis.errors import FieldProblem
 
-__all__ = ["MAX_TEXT", "Draft", "parse", "read", "write"]
+__all__ = ["MAX_TEXT", "Draft", "called_in", "parse", "read", "write"]
 
 SHOWN = 20
 
@@ -32,6 +33,10 @@ class Draft:
     _tree: Tree
     _wanted: list[Wanted]
     _places: dict[int, int]
+
+    def unclear(self, names: Names) -> frozenset[Title]:
+        """Return the titles that do not mean one thing only."""
+        return frozenset(title for title in self.titles if len(names.meanings.get(title, ())) != 1)
 
     @property
     def titles(self) -> frozenset[Title]:
@@ -49,10 +54,11 @@ class Draft:
             raise self._refusal(error) from None
 
     def _refuse_unclear(self, names: Names) -> None:
-        unclear = [one for one in self._wanted if len(names.meanings.get(one.title, ())) != 1]
+        unclear = self.unclear(names)
         if not unclear:
             return
-        told = [self._unclear(wanted, names) for wanted in unclear[:SHOWN]]
+        wanted = [one for one in self._wanted if one.title in unclear]
+        told = [self._unclear(one, names) for one in wanted[:SHOWN]]
         fields = [FieldProblem("text", reason, _remedy(found)) for reason, found, _ in told]
         raise UnknownTitles(
             fields[0].reason,
@@ -111,6 +117,13 @@ def parse(text: str, names: Names) -> Rule:
 def write(rule: Rule, names: Names) -> str:
     """Return a rule as text in its normal form; `parse` gives it back."""
     return Writer(names).node(rule.root)
+
+
+def called_in(rule: Rule) -> frozenset[Called]:
+    """Return the values and segments that a rule names, whose titles `write` asks for."""
+    collector = Collector(Names())
+    collector.node(rule.root)
+    return frozenset(collector.called)
 
 
 def _has(inside: dict[Any, Any] | list[Any], step: int | str) -> bool:

@@ -21,7 +21,6 @@ from services.mailing.domain.rule_text_forms import (
     STATES,
     Clause,
     Counted,
-    spoken,
 )
 from services.mailing.domain.rule_text_phrases import Phrases, Tree
 from services.mailing.domain.rule_text_tokens import Kind

@@ -150,6 +150,18 @@ class Writer:
         return str(id_) if title is None else quoted(title)
 
 
+class Collector(Writer):
+    """Writes nothing that is wanted: notes what has a title or may have."""
+
+    def __init__(self, names: Names) -> None:
+        super().__init__(names)
+        self.called: set[Called] = set()
+
+    def _called(self, name: str, id_: Id) -> str:
+        self.called.add(Called(name, id_))
+        return super()._called(name, id_)
+
+
 def _several(texts: Iterable[str]) -> str:
     found = list(texts)
     return found[0] if len(found) == 1 else f"({', '.join(found)})"
