@@ -1,18 +1,23 @@
 """Random rules of the whole segment language, and titles for what they name."""
 
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from services.mailing.domain.conditions import Holder
 from services.mailing.domain.rule_names import SEGMENTS, Called, Meaning, Names
 from services.mailing.domain.rule_text import Draft, read
 from services.mailing.domain.rule_text_forms import FIELDS
-from services.mailing.domain.rules import Holder, Rule
+from services.mailing.domain.rules import Node, Rule
 
 Tree = dict[str, Any]
+
+NODES = get_args(get_args(Node)[0])
+OPS = {get_args(node.model_fields["op"].annotation)[0] for node in NODES}
+"""Every node of the language, by the name it is given back by: what all else is held against."""
 
 NASTY = [
     'say "hi"',
