@@ -15,7 +15,7 @@ from services.mailing.domain.rule_names import SEGMENTS, Called, Id, Meaning, Ti
 
 MAX_SIMILAR = 5
 MAX_SUGGESTIONS = 50
-LOOKED_AT = 2_000
+LOOKED_AT = 1_000
 """Blocks of 8 kB in which suggestions are looked for; of a larger table, a sample of so many."""
 
 
@@ -139,15 +139,21 @@ _MEANINGS = text(
     ORDER BY list_name, asked, length(id), id
     """
 )
+# One pass over the lists, however many titles are asked about.
 _SIMILAR = text(
     f"""
-    WITH {_ASKED}, {_NAMED}
-    SELECT list_name, asked, near.id, near.title
-    FROM asked CROSS JOIN LATERAL (
-        SELECT DISTINCT named.id, named.title, length(named.id) AS digits FROM named
-        WHERE named.list_name = asked.list_name
-          AND starts_with(lower(named.title), lower(left(asked, 3)))
-        ORDER BY digits, named.id, named.title LIMIT :most) AS near
+    WITH {_ASKED}, {_NAMED},
+    begun AS (SELECT list_name, asked, lower(left(asked, 3)) AS beginning FROM asked),
+    near AS (
+        SELECT list_name, beginning, id, min(title) AS title,
+               row_number() OVER (
+                   PARTITION BY list_name, beginning ORDER BY length(id), id) AS place
+        FROM named CROSS JOIN LATERAL (SELECT lower(left(title, 3)) AS beginning) AS first
+        WHERE (list_name, beginning) IN (SELECT list_name, beginning FROM begun)
+        GROUP BY list_name, beginning, id)
+    SELECT list_name, asked, id, title
+    FROM begun JOIN near USING (list_name, beginning)
+    WHERE place <= :most ORDER BY list_name, asked, place
     """
 )
 _TITLES = text(
