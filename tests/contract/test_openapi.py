@@ -19,6 +19,7 @@ from services.customers.handlers.read_history import MOST_CHANGES
 from services.customers.persistence.duplicates import SHOWN
 from services.customers.persistence.profiles import load_profiles
 from services.customers.persistence.saved_searches import AT_MOST as SEARCHES_AT_MOST
+from services.mailing.persistence.rule_language import MAX_SUGGESTIONS
 from services.pipeline.domain.lists import LISTS as PIPELINE_LISTS
 from services.pipeline.persistence.profiles import load_profiles as pipeline_profiles
 from shared.chassis.http.description import operations_of
@@ -51,6 +52,7 @@ BOUNDED = {
     "/v1/list-profiles": len(load_profiles()),
     "/v1/lists": len(LISTS),
     "/v1/saved-searches": SEARCHES_AT_MOST,
+    "/v1/segment-rules/suggestions": MAX_SUGGESTIONS,
     "/v1/sellers/{seller}/calendar-feeds": MOST_FEEDS,
     "/v1/settings": len(SETTINGS),
     # One row per value, per pair of values, or per month and value; never per customer.

@@ -67,23 +67,25 @@ def _malformed(text: str, at: int, reason: str) -> MalformedJson:
 
 
 def _in_request(problem: Any, body: Any) -> list[str | int]:
-    """Return where the problem is, without the branches of unions that pydantic names on the way."""
+    """Return where the problem is, without the branches of unions that pydantic names, too."""
     place: tuple[str | int, ...] = problem["loc"]
     if place[0] != "body":
         return list(place)
     found: list[str | int] = ["body"]
     inside = body
     for step in place[1:]:
-        if isinstance(inside, dict) and step in inside:
+        if _holds(inside, step):
             inside = inside[step]
-        elif isinstance(inside, list) and isinstance(step, int) and step < len(inside):
-            inside = inside[step]
-        else:
-            continue
-        found.append(step)
+            found.append(step)
     if problem["type"] == "missing" and len(place) > 1:
         found.append(place[-1])
     return found
+
+
+def _holds(inside: Any, step: str | int) -> bool:
+    if isinstance(inside, list):
+        return isinstance(step, int) and step < len(inside)
+    return isinstance(inside, dict) and step in inside
 
 
 def _operation(request: Request, document: Json) -> Json:

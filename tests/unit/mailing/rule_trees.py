@@ -33,7 +33,8 @@ NASTY = [
     "Straße",
     "()",
 ]
-TITLES = st.sampled_from(NASTY) | st.text(max_size=8)
+# All that the database can hold.
+TITLES = st.sampled_from(NASTY) | st.text(st.characters(codec="utf-8", min_codepoint=1), max_size=8)
 NUMBERS = st.lists(st.integers(0, 9) | st.just(2**31 - 1), min_size=1, max_size=3)
 LISTS_HELD = [
     "customer_status", "status_group", "industry", "category", "and", "flagged", "a__b",
