@@ -12,6 +12,7 @@ from services.mailing.api.explanations import explanations_router
 from services.mailing.api.pins import pins_router
 from services.mailing.api.report_providers import report_providers_router
 from services.mailing.api.reports import HOOKS, MAILS, MAX_BODY, hooks_router, reports_router
+from services.mailing.api.rule_language import rule_language_router
 from services.mailing.api.segment_history import segment_history_router
 from services.mailing.api.segments import segments_router
 from services.mailing.api.topics import topics_router
@@ -102,6 +103,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
                 units, zone=zone, limit_seconds=limit, past_days=settings.past_days
             ),
             segment_history_router(units, zone=zone),
+            rule_language_router(units),
             call_list_router(units),
             reports_router(units, taking, keys),
             report_providers_router(units, keys),

@@ -130,6 +130,8 @@ class _Compares(_Condition):
             )
         if len({type(bound) for bound in bounds}) > 1:
             raise ValueError("at_least and below must both be numbers or both be days")
+        if len(bounds) > 1 and bounds[0] >= bounds[1]:  # type: ignore[operator]
+            raise ValueError("at_least must be less than below")
         return self
 
 

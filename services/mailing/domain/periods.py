@@ -3,6 +3,7 @@
 A day is one of the calendar in the installation's time zone.
 """
 
+import re
 from datetime import date
 from typing import Annotated, Any, Self
 
@@ -11,11 +12,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 MAX_DAYS = 36_600
 
 
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
 def _day_text(value: Any) -> Any:
-    # Without this a number would be taken for seconds since 1970.
-    if value is not None and not isinstance(value, str | date):
-        raise ValueError("send a day as 2026-01-31")
-    return value
+    # Without this a number, also one in a text, would be taken for seconds since 1970.
+    if isinstance(value, date) or (isinstance(value, str) and _DAY.fullmatch(value)):
+        return value
+    raise ValueError("send a day as 2026-01-31")
 
 
 Day = Annotated[date, BeforeValidator(_day_text)]

@@ -1,7 +1,9 @@
 """What this service refuses, with stable slugs."""
 
+from collections.abc import Sequence
+
 from services.mailing.domain.gate import EXPLAINED, Reason
-from shared.chassis.errors import Kind, Refusal
+from shared.chassis.errors import FieldProblem, Kind, Refusal
 
 
 class SegmentNotFound(Refusal):
@@ -60,6 +62,42 @@ class UnknownValues(Refusal):
         "Name values as GET /v1/lists of customers shows them. A value made a moment ago is known "
         "here in seconds; if it stays unknown, run `suhde republish customers`."
     )
+
+
+class MalformedRuleText(Refusal):
+    """The text is no rule; the detail says where it breaks off, and what was expected there."""
+
+    slug = "malformed_rule_text"
+    remedy = (
+        "Change the text at this line and column; docs/how-to/segment-language.md has the forms."
+    )
+
+    def __init__(self, text: str, at: int, reason: str, expected: Sequence[str]) -> None:
+        line, column = place_of(text, at)
+        remedy = f"Write one of: {', '.join(expected)}." if len(expected) > 1 else None
+        if len(expected) == 1:
+            remedy = f"Write {expected[0]}."
+        reason = f"line {line}, column {column}: {reason}"
+        super().__init__(
+            reason,
+            remedy=remedy,
+            fields=[FieldProblem("text", reason, remedy or self.remedy)],
+            facts={"position": at, "line": line, "column": column, "expected": list(expected)},
+        )
+
+
+class UnknownTitles(Refusal):
+    """Titles in a rule mean no value, or more than one."""
+
+    slug = "unknown_titles"
+    remedy = "Write a title that `candidates` shows, or the number of the value."
+
+
+class RuleTextTooLong(Refusal):
+    """A rule is longer as text than is read back."""
+
+    slug = "rule_text_too_long"
+    remedy = "Keep the rule as a tree, or divide it into segments that name each other."
 
 
 class ClassificationsNotTold(Refusal):
@@ -205,3 +243,8 @@ def channel_refusal(reason: Reason) -> Refusal:
     if reason is Reason.BAN_NOT_CONFIGURED:
         return BanNotConfigured(detail)
     return ConsentNotFresh(detail)
+
+
+def place_of(text: str, at: int) -> tuple[int, int]:
+    """Return line and column of a place in a text, both from 1."""
+    return text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)

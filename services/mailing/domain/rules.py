@@ -1,7 +1,7 @@
 """The segment language: a tree of conditions about contacts, bounded in depth and size."""
 
-from collections.abc import Iterator
-from typing import Annotated, Literal, NamedTuple, Self, TypeGuard
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal, NamedTuple, Self, TypeGuard
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 
@@ -57,17 +57,25 @@ Node = Annotated[All | Any_ | Not | SameCustomer | Condition, Field(discriminato
 class Rule(RootModel[Node]):
     """A whole tree: at most 8 levels and 200 nodes."""
 
-    @model_validator(mode="after")
-    def _bounded(self) -> Self:
-        nodes = deepest = 0
-        for place in walk(self.root):
+    @model_validator(mode="before")
+    @classmethod
+    def _bounded(cls, root: Any) -> Any:
+        # Before anything else looks at it: a huge tree is refused at the cost of a full one.
+        stack, nodes = [(root, 1)], 0
+        while stack:
+            node, depth = stack.pop()
             nodes += 1
-            deepest = max(deepest, place.depth)
+            if depth > MAX_DEPTH:
+                raise ValueError(f"the tree has more than {MAX_DEPTH} levels")
+            if nodes > MAX_NODES:
+                raise ValueError(f"the tree has more than {MAX_NODES} nodes")
+            stack.extend((child, depth + 1) for child in _children(node))
+        return root
+
+    @model_validator(mode="after")
+    def _well_placed(self) -> Self:
+        for place in walk(self.root):
             _refuse_misplaced(place)
-        if deepest > MAX_DEPTH:
-            raise ValueError(f"the tree has {deepest} levels; at most {MAX_DEPTH} are taken")
-        if nodes > MAX_NODES:
-            raise ValueError(f"the tree has {nodes} nodes; at most {MAX_NODES} are taken")
         return self
 
     @property
@@ -137,6 +145,15 @@ def named_segments(rule: Rule) -> Iterator[tuple[InSegment, str]]:
     for node, path in conditions(rule):
         if isinstance(node, InSegment):
             yield node, path
+
+
+def _children(node: Any) -> Sequence[Any]:
+    """Return what stands below a node, whether or not it was read; of too many, too many."""
+    held = node if isinstance(node, dict) else getattr(node, "__dict__", {})
+    below = held.get("rules")
+    if isinstance(below, list | tuple):
+        return below[: MAX_NODES + 1]
+    return [held["rule"]] if "rule" in held else []
 
 
 def _refuse_misplaced(place: Place) -> None:

@@ -47,7 +47,7 @@ def refusal_of(request: Request, error: RequestValidationError) -> Refusal:
     operation = _operation(request, document)
     fields = [
         FieldProblem(
-            ".".join(str(part) for part in problem["loc"]),
+            ".".join(str(part) for part in _in_request(problem, error.body)),
             str(problem["msg"]).removeprefix("Value error, "),
             _remedy(problem, operation, document),
         )
@@ -64,6 +64,28 @@ def _malformed(text: str, at: int, reason: str) -> MalformedJson:
         f"{reason}, in line {line}, column {column}.",
         facts={"position": at, "line": line, "column": column},
     )
+
+
+def _in_request(problem: Any, body: Any) -> list[str | int]:
+    """Return where the problem is, without the branches of unions that pydantic names, too."""
+    place: tuple[str | int, ...] = problem["loc"]
+    if place[0] != "body":
+        return list(place)
+    found: list[str | int] = ["body"]
+    inside = body
+    for step in place[1:]:
+        if _holds(inside, step):
+            inside = inside[step]
+            found.append(step)
+    if problem["type"] == "missing" and len(place) > 1:
+        found.append(place[-1])
+    return found
+
+
+def _holds(inside: Any, step: str | int) -> bool:
+    if isinstance(inside, list):
+        return isinstance(step, int) and step < len(inside)
+    return isinstance(inside, dict) and step in inside
 
 
 def _operation(request: Request, document: Json) -> Json:

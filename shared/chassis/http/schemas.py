@@ -104,6 +104,10 @@ def _said(schema: Json, document: Json, depth: int = 0) -> str:
     if "enum" in schema:
         return f"one of: {', '.join(str(one) for one in schema['enum'][:NAMED_AT_MOST])}"
     branches = _branches(schema)
+    if "discriminator" in schema:
+        told_by = schema["discriminator"]
+        named = ", ".join(list(told_by["mapping"])[:NAMED_AT_MOST])
+        return f"an object whose {told_by['propertyName']} is one of: {named}"
     if branches:
         said = dict.fromkeys(_said(resolved(one, document), document, depth) for one in branches)
         nullable = len(branches) < len(schema.get("anyOf", branches))
@@ -186,6 +190,9 @@ def schema_at(
 def _below(schema: Json, step: str | int, document: Json) -> Iterator[tuple[Json, Json]]:
     """Yield each schema below this one that the step may mean, with that it is directly in."""
     schema = resolved(schema, document)
+    chosen = schema.get("discriminator", {}).get("mapping", {}).get(step)
+    if chosen is not None:
+        yield {"$ref": chosen}, schema
     for branch in _branches(schema):
         yield from _below(branch, step, document)
     if isinstance(step, int):
