@@ -120,12 +120,6 @@ async def take_due(
     return [(row.rule_id, row.contact_id) for row in result]
 
 
-async def next_day(connection: AsyncConnection) -> date | None:
-    """Return the next day on which passing time may change a membership."""
-    day: date | None = await connection.scalar(text("SELECT min(on_day) FROM member_flip"))
-    return day
-
-
 async def fill(connection: AsyncConnection, judge: Judge) -> None:
     """Find all members of a rule from scratch, and their next days."""
     asked = {

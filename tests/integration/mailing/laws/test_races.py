@@ -23,6 +23,10 @@ from tests.integration.mailing.rig import Rig, contact_saved, customer_saved, va
 
 SECONDS = 15.0
 TICKED: dict[str, Any] = {"op": "has_attribute", "number": 7}
+FILLING = """
+    SELECT count(*) FROM pg_locks JOIN pg_database AS here ON here.oid = database
+    WHERE objid = 8433324 AND datname = current_database()
+"""
 GROUP: dict[str, Any] = {"op": "customer_has", "list": "customer_group", "numbers": [1]}
 
 pytestmark = pytest.mark.requirement("LS-06", "LS-A10")
@@ -58,8 +62,8 @@ async def waits_or_ends(rig: Rig, task: asyncio.Task[Any]) -> None:
     async with asyncio.timeout(SECONDS):
         while not task.done():
             waiting = await rig.one(
-                "SELECT count(*) FROM pg_locks WHERE NOT granted AND (database IS NULL OR database "
-                "= (SELECT oid FROM pg_database WHERE datname = current_database()))"
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+                "AND datname = current_database()"
             )
             if waiting:
                 return
@@ -106,7 +110,7 @@ async def test_who_is_deleted_while_a_rule_is_filled_is_no_member(rig: Rig) -> N
     segment_id = await make(rig, TICKED)
 
     async def deleted() -> None:
-        if await rig.one("SELECT count(*) FROM pg_locks WHERE objid = 8433324"):
+        if await rig.one(FILLING):
             await rig.tell(ContactDeleted(contact_id=one, version=2))
             async with rig.service.units() as uow:
                 await follow_changes(uow, ZONE)
@@ -229,3 +233,14 @@ async def test_a_check_does_not_bring_back_the_rule_that_is_changed(rig: Rig) ->
     assert await members(rig, segment_id) == {one}
     await rig.settle()
     assert await members(rig, segment_id) == set()
+
+
+async def test_who_comes_back_is_where_he_was_pinned(rig: Rig) -> None:
+    one = await rig.contact()
+    segment_id = await made(rig, TICKED)
+    async with rig.service.units() as uow:
+        await pin_contact(Pin(segment_id, one, True, ""), uow)
+    await rig.hear(ContactDeleted(contact_id=one, version=2))
+    assert await members(rig, segment_id) == set()
+    await rig.contact(contact_id=one, version=3)
+    assert await members(rig, segment_id) == {one}
