@@ -202,10 +202,14 @@ async def touch_standing(
 
 def member_of(live_rule_id: UUID) -> Condition:
     """Return the condition of being a member under a rule, as members are kept."""
-    return Condition(
+    found = (
         "EXISTS (SELECT FROM member WHERE member.rule_id = :member_of "
-        "AND member.contact_id = contact.contact_id)",
+        "AND member.contact_id = contact.contact_id{})"
+    )
+    return Condition(
+        found.format(""),
         {"member_of": live_rule_id},
+        behind=found.format(" AND member.contact_id > CAST(:after AS uuid)"),
     )
 
 

@@ -244,3 +244,16 @@ async def test_who_comes_back_is_where_he_was_pinned(rig: Rig) -> None:
     assert await members(rig, segment_id) == set()
     await rig.contact(contact_id=one, version=3)
     assert await members(rig, segment_id) == {one}
+
+
+async def test_who_is_pinned_out_stays_out_of_a_set_that_is_found_anew(rig: Rig) -> None:
+    one, other = await rig.contact(attributes=(7,)), await rig.contact(attributes=(7,))
+    segment_id = await made(rig, TICKED)
+    async with rig.service.units() as uow:
+        await pin_contact(Pin(segment_id, one, False, ""), uow)
+    await rig.settle()
+    async with rig.service.units() as uow:
+        await check_segment(segment_id, uow)
+    await rig.settle()
+    assert await members(rig, segment_id) == {other}
+    assert not await rig.rows("SELECT 1 FROM segment_rule WHERE why = 'checked' AND exited > 0")
