@@ -257,3 +257,30 @@ async def test_who_is_pinned_out_stays_out_of_a_set_that_is_found_anew(rig: Rig)
     await rig.settle()
     assert await members(rig, segment_id) == {other}
     assert not await rig.rows("SELECT 1 FROM segment_rule WHERE why = 'checked' AND exited > 0")
+
+
+async def test_what_is_told_during_a_check_is_no_drift(rig: Rig) -> None:
+    one = await rig.contact()
+    segment_id = await made(rig, TICKED)
+    async with rig.service.units() as uow:
+        await check_segment(segment_id, uow)
+    told = 1
+
+    async def comes() -> None:
+        nonlocal told
+        if told == 1 and await rig.one(FILLING):
+            told = 2
+            await rig.tell(contact_saved(one, told, attributes=(7,)))
+
+    async def goes() -> None:
+        nonlocal told
+        if told == 2 and one in await members(rig, segment_id):
+            told = 3
+            await rig.tell(contact_saved(one, told))
+
+    await build_next(Steps(rig.service.units, before=goes, at_end=comes), ZONE)
+    assert told == 3
+    rows = await rig.rows("SELECT entered, exited FROM segment_rule WHERE why = 'checked'")
+    assert rows == [(0, 0)]
+    await rig.settle()
+    assert await members(rig, segment_id) == set()
