@@ -258,6 +258,7 @@ async def stream_recipients(bench: Bench, segment_id: UUID) -> None:
             async def taken(data: bytes) -> None:
                 sizes[1] += len(data)
 
+            await connection.execute(text("SET LOCAL statement_timeout = 0"))
             raw: Any = (await connection.get_raw_connection()).driver_connection
             await raw.copy_from_query(query, output=taken, format="csv", timeout=300)
 

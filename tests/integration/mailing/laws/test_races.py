@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import date
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,7 +16,7 @@ from services.mailing.handlers.pin_contacts import Pin, pin_contact, unpin_conta
 from services.mailing.handlers.project_contacts import on_contact_saved
 from services.mailing.handlers.project_customers import on_customer_saved
 from shared.chassis.messages import Batch, Message
-from shared.contracts.customers import ContactDeleted
+from shared.contracts.customers import ContactDeleted, CustomerDeleted, DocumentRecorded
 from shared.contracts.types import Contract
 from tests.integration.mailing.laws.steps import Steps
 from tests.integration.mailing.laws.world import ZONE
@@ -283,4 +284,36 @@ async def test_what_is_told_during_a_check_is_no_drift(rig: Rig) -> None:
     rows = await rig.rows("SELECT entered, exited FROM segment_rule WHERE why = 'checked'")
     assert rows == [(0, 0)]
     await rig.settle()
+    assert await members(rig, segment_id) == set()
+
+
+async def test_who_comes_to_a_customer_is_in_what_this_one_holds(rig: Rig) -> None:
+    segment_id, company, one = await grouped(rig)
+    await rig.hear(customer_saved(company, 2, customer_group=[1]))
+    assert await members(rig, segment_id) == {one}
+    other = await rig.contact()
+    await rig.contact(contact_id=other, version=2, at=(company,))
+    assert await members(rig, segment_id) == {one, other}
+    await rig.contact(contact_id=one, version=2)
+    assert await members(rig, segment_id) == {other}
+
+
+async def test_what_was_invoiced_goes_with_a_merge_and_comes_back(rig: Rig) -> None:
+    merged, heir = uuid4(), uuid4()
+    await rig.hear(customer_saved(merged), customer_saved(heir))
+    one = await rig.contact(at=(heir,))
+    segment_id = await made(rig, {"op": "documents"})
+    await rig.hear(
+        DocumentRecorded(
+            customer_id=merged,
+            document_source="erp",
+            kind="invoice",
+            document_id="1",
+            document_date=date(2026, 1, 1),
+        )
+    )
+    assert await members(rig, segment_id) == set()
+    await rig.hear(CustomerDeleted(customer_id=merged, version=2, merged_into=heir))
+    assert await members(rig, segment_id) == {one}
+    await rig.hear(customer_saved(merged, 3))
     assert await members(rig, segment_id) == set()
