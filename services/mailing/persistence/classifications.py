@@ -12,7 +12,7 @@ async def covered(connection: AsyncConnection, asked: Collection[str]) -> dict[s
     """
     Return what each of these values covers now: itself, all below and in it, all it bundles.
 
-    A flag of a list (`flagged`) covers the values that have it. A value that was removed covers
+    A flag of a list (`flagged`) covers the values that have it. What was removed is covered by
     nothing but itself.
     """
     result = await connection.execute(_COVERED, {"asked": list(asked)})
