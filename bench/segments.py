@@ -32,9 +32,11 @@ from services.mailing.persistence.gate import ADDRESS, BANNED
 from services.mailing.settings import Settings
 from shared.chassis.bus.in_process import InProcessBus
 from shared.chassis.clock import system_clock
+from shared.chassis.database import connect
 from shared.chassis.messages import Batch, Message
 from shared.chassis.service import Service
 from shared.chassis.testing.servers import Postgres, find_postgres
+from shared.chassis.unit_of_work import UnitOfWorkFactory
 from shared.contracts.customers import ContactSaved, PersonalData, Role
 
 SIZES = [10_000, int(os.environ.get("SUHDE_BENCH_CONTACTS", "1000000"))]
@@ -63,16 +65,17 @@ class Bench:
     """One mailing service that holds so many contacts."""
 
     service: Service
+    building: UnitOfWorkFactory
     contacts: int
     ids: list[UUID]
     version: int = 1
 
     async def rows(self, sql: str, **parameters: object) -> Sequence[Any]:
-        async with self.service.engine.connect() as connection:
+        async with self.building.engine.connect() as connection:
             return (await connection.execute(text(sql), parameters)).all()
 
     async def change(self, sql: str, **parameters: object) -> None:
-        async with self.service.engine.begin() as connection:
+        async with self.building.engine.begin() as connection:
             await connection.execute(text(sql), parameters)
 
     async def make(self, rule: dict[str, Any]) -> UUID:
@@ -80,7 +83,7 @@ class Bench:
             return (await make_segment("Some", Rule.model_validate(rule), uow)).segment_id
 
     async def settle(self) -> None:
-        while await build_next(self.service.units, ZONE) or await self.follow():
+        while await build_next(self.building, ZONE) or await self.follow():
             pass
 
     async def follow(self) -> bool:
@@ -105,11 +108,11 @@ class Bench:
     async def update(self, contact_id: UUID) -> None:
         """Do what any change does at least."""
         self.version += 1
-        await self.change(
-            "UPDATE contact SET last_name = :name WHERE contact_id = :id",
-            id=contact_id,
-            name=str(self.version),
-        )
+        async with self.service.units() as uow:
+            await uow.connection.execute(
+                text("UPDATE contact SET last_name = :name WHERE contact_id = :id"),
+                {"id": contact_id, "name": str(self.version)},
+            )
 
 
 async def open_bench(server: Postgres, stack: AsyncExitStack, contacts: int) -> Bench:
@@ -117,14 +120,16 @@ async def open_bench(server: Postgres, stack: AsyncExitStack, contacts: int) -> 
     url = await fresh_database(server, stack, "mailing")
     settings = Settings(database_url=url, broker_url="amqp://unused", api_key="k" * 32)
     service = bootstrap.build(settings, InProcessBus())
-    stack.push_async_callback(service.engine.dispose)
-    bench = Bench(service, contacts, [])
+    building = connect(url, name="bench", command_seconds=bootstrap.BUILD_SECONDS)
+    for engine in (service.engine, building):
+        stack.push_async_callback(engine.dispose)
+    bench = Bench(service, service.units.on(building), contacts, [])
     name = url.rsplit("/", 1)[1]
     await bench.change(f'ALTER DATABASE "{name}" SET synchronous_commit = on')
-    await service.engine.dispose()
+    await building.dispose()
     for statement in FILL:
         await bench.change(statement, count=contacts, groups=GROUPS)
-    async with service.engine.connect() as connection:
+    async with building.connect() as connection:
         plain = await connection.execution_options(isolation_level="AUTOCOMMIT")
         for table in ("contact", "customer", "contact_customer", "classification", "gate"):
             await plain.execute(text(f"VACUUM ANALYZE {table}"))
@@ -252,13 +257,12 @@ async def stream_recipients(bench: Bench, segment_id: UUID) -> None:
         sizes[0] = sum([len(part) async for part in parts])
 
     async def copy() -> None:
-        async with bench.service.engine.connect() as connection:
+        async with bench.building.engine.connect() as connection:
             sizes[1] = 0
 
             async def taken(data: bytes) -> None:
                 sizes[1] += len(data)
 
-            await connection.execute(text("SET LOCAL statement_timeout = 0"))
             raw: Any = (await connection.get_raw_connection()).driver_connection
             await raw.copy_from_query(query, output=taken, format="csv", timeout=300)
 
