@@ -29,6 +29,7 @@ FIRST_DAY = date(1900, 3, 1)
 # A spreadsheet set to another separator than the file's, as the Finnish one is to `;`, begins new
 # cells in the middle of ours, whatever we quote.
 _BEGINS = re.compile(r"""(^|[;|\t\r\n])(?=[\s"]*[=+\-@\t\r\n＝＋－＠])""")  # noqa: RUF001
+_BREAKS = re.compile(r"[;|\t\r\n]")
 _NUMBER = re.compile(r"\+[0-9]{5,15}")
 
 
@@ -37,6 +38,9 @@ def safe_cell(value: str) -> str:
 
     A telephone number in E.164 stays as it is: it is only digits, and must stay usable.
     """
+    if value[:1].isalnum() and not _BREAKS.search(value):
+        # As nearly all: where a cell begins there is a letter or a digit, and none begins later.
+        return value
     return value if _NUMBER.fullmatch(value) else _BEGINS.sub(r"\1'", value)
 
 

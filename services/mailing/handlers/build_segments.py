@@ -12,7 +12,6 @@ from services.mailing.handlers.follow_changes import (
     TOLD,
     follow_changes,
     follow_next,
-    is_behind,
     judge_again,
 )
 from services.mailing.handlers.touch import TOUCHED
@@ -102,7 +101,7 @@ async def _catch_up(built: RuleToBuild, uow: UnitOfWork, zone: ZoneInfo) -> bool
         again = await members.take_build_touched(uow.connection, built.rule_id)
         for some in chunks(again, JUDGED):
             await judge_again(built.rule_id, some, today, uow)
-        if not await is_behind(uow.connection, today):
+        if not await touched.waiting(uow.connection, today):
             return True
         await follow_changes(uow, zone)
     return False

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Literal
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from services.mailing.persistence.gate import read_consent
 from shared.chassis.spreadsheet import csv_lines
 from shared.chassis.unit_of_work import UnitOfWorkFactory
 
-CHUNK = 2000
+CHUNK = 10_000
 
 Format = Literal["csv", "ndjson"]
 
@@ -93,8 +94,9 @@ async def _chunk(
 def _written(command: Export, rows: Sequence[Row[Any]]) -> bytes:
     columns = _COLUMNS[command.channel]
     heeded = command.purpose is Purpose.MARKETING
+    values_of = attrgetter(*columns)
     values = [
-        [_text(getattr(row, column)) for column in columns]
+        ["" if value is None else str(value) for value in values_of(row)]
         for row in rows
         if not (heeded and row.banned)
     ]
@@ -104,7 +106,3 @@ def _written(command: Export, rows: Sequence[Row[Any]]) -> bytes:
         json.dumps(dict(zip(columns, line, strict=True)), ensure_ascii=False) for line in values
     )
     return "".join(f"{line}\n" for line in lines).encode()
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value)

@@ -8,8 +8,6 @@ from functools import lru_cache
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from services.mailing.domain.conditions import Holder
 from services.mailing.domain.dependencies import GONE, segment_key
 from services.mailing.domain.events import MemberMove, SegmentMembersChanged
@@ -100,19 +98,13 @@ async def follow_changes(uow: UnitOfWork, zone: ZoneInfo, *, taken: int = TAKEN)
 async def follow_next(units: UnitOfWorkFactory, zone: ZoneInfo) -> bool:
     """Look for work, spread the touches of values, and follow; tell whether there was any."""
     async with units.engine.connect() as connection:
-        if not await is_behind(connection, units.clock().astimezone(zone).date()):
-            return False
-        moved = await touched.values(connection)
-    if moved:
-        await _spread_values(units, moved)
+        waiting = await touched.waiting(connection, units.clock().astimezone(zone).date())
+    if not waiting:
+        return False
+    if waiting.values:
+        await _spread_values(units, waiting.values)
     async with units() as uow:
         return await follow_changes(uow, zone)
-
-
-async def is_behind(connection: AsyncConnection, today: date) -> bool:
-    """Tell whether anything waits to be followed."""
-    day = await members.next_day(connection)
-    return (day is not None and day <= today) or await touched.is_any(connection)
 
 
 async def _spread_values(units: UnitOfWorkFactory, seqs: Collection[int]) -> None:
@@ -158,11 +150,11 @@ async def _keys_of_linked(
 ) -> Mapping[UUID, frozenset[str]]:
     linked = {customer for one in reached for customer in one.linked}
     held = await touched.held_by_customers(uow.connection, linked)
-    covering = await touched.named_by(
+    naming = await touched.named_by(
         uow.connection, {token for tokens in held.values() for token in tokens}
     )
     return {
-        customer: keys_of_held([(Holder.CUSTOMER, token) for token in tokens], covering)
+        customer: keys_of_held([(Holder.CUSTOMER, token) for token in tokens], naming.covering)
         for customer, tokens in held.items()
     }
 

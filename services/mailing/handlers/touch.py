@@ -23,10 +23,9 @@ async def touch(changes: Iterable[Change], uow: UnitOfWork) -> None:
     # Before the rules are looked at: see `touched`.
     await touched.hold_writing(uow.connection)
     held = {token for one in found for _, token in one.held}
-    covering = await touched.named_by(uow.connection, held)
-    moving = await touched.moving_keys(uow.connection) if held else set()
+    naming = await touched.named_by(uow.connection, held)
     keys = [
-        one.keys | keys_of_held(one.held, covering) | (moving if one.held else set())
+        one.keys | keys_of_held(one.held, naming.covering) | (naming.moving if one.held else set())
         for one in found
     ]
     # Whoever asks about customers at all asks about `UNLINKED`.

@@ -16,7 +16,7 @@ async def covered(
     Return what each of these values covers now: itself, all below and in it, all it bundles.
 
     With `at`, what it covered at that moment. A flag of a list (`flagged`) covers the values that
-    have it. A value that was removed covers nothing but itself.
+    have it. What was removed is covered by nothing but itself.
     """
     statement = _COVERED if at is None else _COVERED_THEN
     moment = {} if at is None else {"at": at}

@@ -123,12 +123,6 @@ async def take_due(
     return [(row.rule_id, row.contact_id) for row in result]
 
 
-async def next_day(connection: AsyncConnection) -> date | None:
-    """Return the next day on which passing time may change a membership."""
-    day: date | None = await connection.scalar(text("SELECT min(on_day) FROM member_flip"))
-    return day
-
-
 async def fill(connection: AsyncConnection, judge: Judge) -> None:
     """Find all members of a rule from scratch, and their next days."""
     asked = {
@@ -211,10 +205,14 @@ async def touch_standing(
 
 def member_of(live_rule_id: UUID) -> Condition:
     """Return the condition of being a member under a rule, as members are kept."""
-    return Condition(
+    found = (
         "EXISTS (SELECT FROM member WHERE member.rule_id = :member_of "
-        "AND member.contact_id = contact.contact_id)",
+        "AND member.contact_id = contact.contact_id{})"
+    )
+    return Condition(
+        found.format(""),
         {"member_of": live_rule_id},
+        behind=found.format(" AND member.contact_id > CAST(:after AS uuid)"),
     )
 
 

@@ -38,16 +38,22 @@ class Condition:
     """A boolean over the alias `contact`, never null, and its bind parameters.
 
     `changes_on` is the next day on which passing time alone may change it, as SQL that may be null;
-    None where time never does.
+    None where time never does. `behind` is the same for contacts behind `:after`, where the planner
+    does not see by itself what that saves.
     """
 
     sql: str
     parameters: Mapping[str, Any]
     changes_on: str | None = None
+    behind: str | None = None
 
     def within(self, statement: str) -> str:
         """Return a statement with this condition in the place of `{rule}`."""
         return statement.replace("{rule}", self.sql)
+
+    def within_page(self, statement: str) -> str:
+        """Return a statement about contacts behind `:after` with this in the place of `{rule}`."""
+        return statement.replace("{rule}", self.behind or self.sql)
 
 
 async def compile_rule(connection: AsyncConnection, rule: Rule, today: date) -> Condition:

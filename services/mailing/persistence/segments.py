@@ -135,7 +135,8 @@ async def members(
 ) -> Sequence[Row[Any]]:
     """Return members in the order of their ids: contact_id, first_name, last_name."""
     result = await connection.execute(
-        text(rule.within(_MEMBERS)), {**rule.parameters, "after": after, "limit": limit}
+        text(rule.within_page(_MEMBERS)),
+        {**rule.parameters, "after": after or NIL, "limit": limit},
     )
     return result.all()
 
@@ -151,12 +152,12 @@ async def recipients(
 ) -> Sequence[Row[Any]]:
     """Return members with an address on the channel, by their ids, and whether each is `banned`."""
     result = await connection.execute(
-        text(rule.within(_RECIPIENTS)),
+        text(rule.within_page(_RECIPIENTS)),
         {
             **rule.parameters,
             "channel": channel,
             "customer_id": None,
-            "after": after,
+            "after": after or NIL,
             "limit": limit,
             "now": now,
         },
@@ -223,7 +224,8 @@ _COUNT = f"""
                 FROM contact WHERE NOT contact.deleted AND ({{rule}})) AS member
           GROUP BY address, banned) AS addressed
 """
-_AFTER = "(CAST(:after AS uuid) IS NULL OR contact.contact_id > CAST(:after AS uuid))"
+# Compared with an id always, so that every plan begins behind it.
+_AFTER = "contact.contact_id > CAST(:after AS uuid)"
 _MEMBERS = f"""
     SELECT contact.contact_id, contact.first_name, contact.last_name FROM contact
     WHERE NOT contact.deleted AND {_AFTER} AND ({{rule}})

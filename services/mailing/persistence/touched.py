@@ -6,6 +6,7 @@ either seen what that rule asks about, or committed before.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +33,32 @@ class Reached:
     told_by: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """
+    For each value all whose naming covers it: itself, above it, bundling it.
+
+    `moving` are the keys that values touched which moved, and whose holders are not looked up yet:
+    whoever holds something else from now on would not be found among them.
+    """
+
+    covering: Mapping[str, frozenset[str]]
+    moving: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits to be followed: touches, days that are due, values that moved (by their seq)."""
+
+    touches: bool
+    due: bool
+    values: tuple[int, ...]
+
+    def __bool__(self) -> bool:
+        """Tell whether anything does."""
+        return self.touches or self.due
+
+
 async def hold_writing(connection: AsyncConnection) -> None:
     """Let no rule come up that this transaction does not see, until it ends."""
     await connection.execute(_SHARED)
@@ -50,19 +77,18 @@ async def asked_keys(connection: AsyncConnection, keys: Collection[str]) -> set[
     return set(result.scalars())
 
 
-async def named_by(
-    connection: AsyncConnection, tokens: Collection[str]
-) -> Mapping[str, frozenset[str]]:
-    """Return, for each value, all values whose naming covers it: itself, above it, bundling it."""
+async def named_by(connection: AsyncConnection, tokens: Collection[str]) -> Naming:
+    """Return what names these values, as all stands now, and what moves."""
     if not tokens:
-        return {}
+        return Naming({}, frozenset())
     result = await connection.execute(
         _NAMED_BY, {"tokens": list(tokens), "bundles": sorted(BUNDLES)}
     )
-    found: dict[str, set[str]] = {}
+    found: dict[str | None, set[str]] = {}
     for row in result:
         found.setdefault(row.token, set()).add(row.named)
-    return {token: frozenset(named) for token, named in found.items()}
+    moving = frozenset(found.pop(None, ()))
+    return Naming({str(token): frozenset(named) for token, named in found.items()}, moving)
 
 
 async def add(
@@ -87,31 +113,16 @@ async def add(
     )
 
 
-async def is_any(connection: AsyncConnection) -> bool:
-    """Tell whether anything waits to be evaluated."""
-    found: bool = await connection.scalar(text("SELECT EXISTS (SELECT FROM touched)"))
-    return found
-
-
-async def moving_keys(connection: AsyncConnection) -> set[str]:
-    """Return what is touched by values that moved, so far as their holders are not looked up yet.
-
-    Whoever holds something else from now on would not be found among them.
-    """
-    result = await connection.execute(_MOVING)
-    return set(result.scalars())
+async def waiting(connection: AsyncConnection, today: date) -> Waiting:
+    """Return what waits to be followed."""
+    row = (await connection.execute(_WAITING, {"today": today})).one()
+    return Waiting(touches=row.touches, due=row.due, values=tuple(row.values))
 
 
 async def take(connection: AsyncConnection, *, limit: int) -> Sequence[Row[Any]]:
     """Remove the oldest touches of contacts and customers; return them in the order of telling."""
     result = await connection.execute(_TAKE, {"limit": limit})
     return sorted(result.all(), key=lambda row: (row.at, row.seq))
-
-
-async def values(connection: AsyncConnection) -> list[int]:
-    """Return, by number, the touches of values that are not spread."""
-    result = await connection.execute(_VALUES)
-    return list(result.scalars())
 
 
 async def spread(connection: AsyncConnection, seqs: Collection[int]) -> None:
@@ -150,7 +161,13 @@ async def reached(connection: AsyncConnection, taken: Sequence[Row[Any]]) -> lis
 
 _SHARED = text(f"SELECT pg_advisory_xact_lock_shared({_WRITING})")
 _ALONE = text(f"SELECT pg_advisory_xact_lock({_WRITING})")
-_ASKED = text("SELECT DISTINCT key FROM segment_dependency WHERE key = ANY(CAST(:keys AS text[]))")
+# By EXISTS, since a thousand rules may ask about one key.
+_ASKED = text(
+    """
+    SELECT key FROM unnest(CAST(:keys AS text[])) AS changed (key)
+    WHERE EXISTS (SELECT FROM segment_dependency AS asked WHERE asked.key = changed.key)
+    """
+)
 # UNION goes round a ring once: messages may come in any order, and make one for a while.
 _NAMED_BY = text(
     """
@@ -167,6 +184,8 @@ _NAMED_BY = text(
     FROM changed JOIN classification AS bundle
         ON bundle.list_name = ANY(CAST(:bundles AS text[]))
        AND bundle.bundled @> ARRAY[changed.token]
+    UNION
+    SELECT NULL, unnest(keys) FROM touched WHERE touched.token IS NOT NULL
     """
 )
 _ADD = text(
@@ -181,8 +200,13 @@ _ADD = text(
          AS new (contact_id, customer_id, token, keys, linked, cause, type, teller)
     """
 )
-_MOVING = text("SELECT DISTINCT unnest(keys) FROM touched WHERE token IS NOT NULL")
-_VALUES = text("SELECT seq FROM touched WHERE token IS NOT NULL ORDER BY seq")
+_WAITING = text(
+    """
+    SELECT EXISTS (SELECT FROM touched) AS touches,
+           EXISTS (SELECT FROM member_flip WHERE on_day <= :today) AS due,
+           ARRAY(SELECT seq FROM touched WHERE token IS NOT NULL ORDER BY seq) AS values
+    """
+)
 _TAKE = text(
     """
     DELETE FROM touched WHERE seq IN (

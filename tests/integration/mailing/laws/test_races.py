@@ -3,49 +3,32 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
 from services.mailing.domain.rules import Rule
 from services.mailing.handlers.build_segments import build_next
 from services.mailing.handlers.follow_changes import follow_changes
-from services.mailing.handlers.keep_segments import change_segment, check_segment, make_segment
+from services.mailing.handlers.keep_segments import change_segment, check_segment
 from services.mailing.handlers.pin_contacts import Pin, pin_contact, unpin_contact
 from services.mailing.handlers.project_contacts import on_contact_saved
 from services.mailing.handlers.project_customers import on_customer_saved
 from shared.chassis.messages import Batch, Message
 from shared.contracts.customers import ContactDeleted
 from shared.contracts.types import Contract
+from tests.integration.mailing.laws.hands import TICKED, grouped, made, make, members
 from tests.integration.mailing.laws.steps import Steps
 from tests.integration.mailing.laws.world import ZONE
 from tests.integration.mailing.rig import HASH_OF, Rig, contact_saved, customer_saved, value_saved
 
 SECONDS = 15.0
-TICKED: dict[str, Any] = {"op": "has_attribute", "number": 7}
-GROUP: dict[str, Any] = {"op": "customer_has", "list": "customer_group", "numbers": [1]}
+FILLING = """
+    SELECT count(*) FROM pg_locks JOIN pg_database AS here ON here.oid = database
+    WHERE objid = 8433324 AND datname = current_database()
+"""
 
 pytestmark = pytest.mark.requirement("LS-06", "LS-A10")
-
-
-async def make(rig: Rig, rule: dict[str, Any]) -> UUID:
-    async with rig.service.units() as uow:
-        return (await make_segment("Some", Rule.model_validate(rule), uow)).segment_id
-
-
-async def made(rig: Rig, rule: dict[str, Any]) -> UUID:
-    segment_id = await make(rig, rule)
-    await rig.settle()
-    return segment_id
-
-
-async def members(rig: Rig, segment_id: UUID) -> set[UUID]:
-    rows = await rig.rows(
-        "SELECT contact_id FROM member JOIN segment ON live_rule_id = rule_id "
-        "WHERE segment_id = :id",
-        id=segment_id,
-    )
-    return {contact_id for (contact_id,) in rows}
 
 
 def batch(*told: Contract) -> Batch[Any]:
@@ -58,8 +41,8 @@ async def waits_or_ends(rig: Rig, task: asyncio.Task[Any]) -> None:
     async with asyncio.timeout(SECONDS):
         while not task.done():
             waiting = await rig.one(
-                "SELECT count(*) FROM pg_locks WHERE NOT granted AND (database IS NULL OR database "
-                "= (SELECT oid FROM pg_database WHERE datname = current_database()))"
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+                "AND datname = current_database()"
             )
             if waiting:
                 return
@@ -106,7 +89,7 @@ async def test_who_is_deleted_while_a_rule_is_filled_is_no_member(rig: Rig) -> N
     segment_id = await make(rig, TICKED)
 
     async def deleted() -> None:
-        if await rig.one("SELECT count(*) FROM pg_locks WHERE objid = 8433324"):
+        if await rig.one(FILLING):
             await rig.tell(ContactDeleted(contact_id=one, version=2))
             async with rig.service.units() as uow:
                 await follow_changes(uow, ZONE)
@@ -115,14 +98,6 @@ async def test_who_is_deleted_while_a_rule_is_filled_is_no_member(rig: Rig) -> N
     assert await rig.one("SELECT deleted FROM contact WHERE contact_id = :id", id=one)
     await rig.settle()
     assert await members(rig, segment_id) == {other}
-
-
-async def grouped(rig: Rig) -> tuple[UUID, UUID, UUID]:
-    """Return a segment of group 1, and a customer with a contact; group 2 lies in no other."""
-    await rig.hear(value_saved("customer_group", 1), value_saved("customer_group", 2))
-    company = uuid4()
-    await rig.hear(customer_saved(company))
-    return await made(rig, GROUP), company, await rig.contact(at=(company,))
 
 
 async def test_who_comes_into_a_group_that_moves_is_found(rig: Rig) -> None:
@@ -135,31 +110,6 @@ async def test_who_comes_into_a_group_that_moves_is_found(rig: Rig) -> None:
     await meanwhile(rig, rig.settle(), lambda: unit.__aexit__(None, None, None))
     await rig.settle()
     assert await members(rig, segment_id) == {one}
-
-
-async def test_who_leaves_a_group_that_has_moved_is_found(rig: Rig) -> None:
-    segment_id, company, one = await grouped(rig)
-    await rig.hear(
-        value_saved("customer_group", 2, 2, parent=1),
-        customer_saved(company, 2, customer_group=[2]),
-    )
-    assert await members(rig, segment_id) == {one}
-    await rig.tell(value_saved("customer_group", 2, 3))
-    await rig.tell(customer_saved(company, 3))
-    await rig.settle()
-    assert await members(rig, segment_id) == set()
-
-
-async def test_groups_that_move_together_take_along_who_is_in_them(rig: Rig) -> None:
-    segment_id, company, one = await grouped(rig)
-    await rig.hear(
-        value_saved("customer_group", 2, 2, parent=1),
-        value_saved("customer_group", 3, 1, parent=2),
-        customer_saved(company, 2, customer_group=[3]),
-    )
-    assert await members(rig, segment_id) == {one}
-    await rig.hear(value_saved("customer_group", 2, 3), value_saved("customer_group", 3, 2))
-    assert await members(rig, segment_id) == set()
 
 
 async def test_a_builder_that_comes_late_takes_nothing_away(rig: Rig) -> None:
@@ -227,5 +177,32 @@ async def test_a_check_does_not_bring_back_the_rule_that_is_changed(rig: Rig) ->
 
     await meanwhile(rig, check(), lambda: unit.__aexit__(None, None, None))
     assert await members(rig, segment_id) == {one}
+    await rig.settle()
+    assert await members(rig, segment_id) == set()
+
+
+async def test_what_is_told_during_a_check_is_no_drift(rig: Rig) -> None:
+    one = await rig.contact()
+    segment_id = await made(rig, TICKED)
+    async with rig.service.units() as uow:
+        await check_segment(segment_id, uow)
+    told = 1
+
+    async def comes() -> None:
+        nonlocal told
+        if told == 1 and await rig.one(FILLING):
+            told = 2
+            await rig.tell(contact_saved(one, told, attributes=(7,)))
+
+    async def goes() -> None:
+        nonlocal told
+        if told == 2 and one in await members(rig, segment_id):
+            told = 3
+            await rig.tell(contact_saved(one, told))
+
+    await build_next(Steps(rig.service.units, before=goes, at_end=comes), ZONE)
+    assert told == 3
+    rows = await rig.rows("SELECT entered, exited FROM segment_rule WHERE why = 'checked'")
+    assert rows == [(0, 0)]
     await rig.settle()
     assert await members(rig, segment_id) == set()
