@@ -150,7 +150,7 @@ _MEMBERS = text(
 )
 _CHANGES_SQL = """
     SELECT {change}, {names}
-    FROM (SELECT * FROM member_change
+    FROM (SELECT one.* FROM member_change AS one
           WHERE segment_id = :segment_id {whose} AND position > :after AND position <= :until
           ORDER BY position LIMIT :limit) AS change
     LEFT JOIN contact USING (contact_id)
