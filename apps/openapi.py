@@ -22,6 +22,7 @@ OPENAPI = Path("docs/openapi")
 # Nothing is connected to: only the routes are asked.
 NOWHERE = SecretStr("postgresql+asyncpg://nowhere/nothing")
 NOBODY = SecretStr("described-and-never-served")
+NOTHING = SecretStr("signs-nothing-and-is-long-enough-for-it")
 
 
 def generate(root: Path) -> dict[Path, str]:
@@ -31,7 +32,10 @@ def generate(root: Path) -> dict[Path, str]:
         customers_settings.Settings(database_url=NOWHERE, broker_url=NOWHERE, api_key=NOBODY), bus
     )
     other = mailing.build(
-        mailing_settings.Settings(database_url=NOWHERE, broker_url=NOWHERE, api_key=NOBODY), bus
+        mailing_settings.Settings(
+            database_url=NOWHERE, broker_url=NOWHERE, api_key=NOBODY, link_key=NOTHING
+        ),
+        bus,
     )
     third = activities.build(
         activities_settings.Settings(database_url=NOWHERE, broker_url=NOWHERE, api_key=NOBODY), bus

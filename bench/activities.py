@@ -8,31 +8,24 @@ if it is not there, and kept.
 import asyncio
 import os
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
-from statistics import median, quantiles
+from statistics import median
 from time import perf_counter
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import httpx
-from pydantic import SecretStr
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.ext.asyncio import create_async_engine
 
-from services.activities import bootstrap
+from bench.asking import client_of, timed
+from bench.databases import filled, without_indexes
 from services.activities.handlers.plan_activity import SaveActivity
 from services.activities.handlers.save_activity import record_activity
 from services.activities.persistence.activities import fetch_activities
-from services.activities.persistence.tables import metadata
-from services.activities.settings import Settings
-from shared.chassis.bus.in_process import InProcessBus
-from shared.chassis.http.app import create_app
-from shared.chassis.migrations import upgrade
 from shared.chassis.service import Service
-from shared.chassis.testing.servers import Postgres, find_postgres
+from shared.chassis.testing.servers import find_postgres
 
 ACTIVITIES = int(os.environ.get("SUHDE_BENCH_ACTIVITIES", "5000000"))
 DATABASE = os.environ.get("SUHDE_BENCH_DATABASE")
@@ -41,99 +34,24 @@ SELLERS, CUSTOMERS = 200, 100_000
 YEARS = 3
 RUNS = int(os.environ.get("SUHDE_BENCH_RUNS", "100"))
 PAGE, WARM_UP = 50, 20
-KEY = "k" * 32
 ZONE = ZoneInfo("Europe/Helsinki")
-
-
-def service_at(url: str) -> Service:
-    return bootstrap.build(
-        Settings(database_url=url, broker_url="amqp://unused", api_key=KEY, pool_size=3),
-        InProcessBus(),
-    )
-
-
-@asynccontextmanager
-async def filled(postgres: Postgres, count: int, kept: str | None) -> AsyncIterator[Service]:
-    """Yield a service with so many activities."""
-    async with AsyncExitStack() as stack:
-        if kept is None:
-            url = await stack.enter_async_context(postgres.database("activities", built))
-            fresh = True
-        else:
-            fresh = await created(postgres, kept)
-            url = postgres.url(kept)
-        service = service_at(url)
-        stack.push_async_callback(service.engine.dispose)
-        if fresh:
-            assert service.prepare is not None
-            await service.prepare()
-            began = perf_counter()
-            await fill(url, count)
-            print(f"{count:,} activities made in {perf_counter() - began:.0f} s")
-        yield service
-
-
-async def built(engine: AsyncEngine) -> None:
-    await upgrade(engine, bootstrap.VERSIONS, metadata)
-
-
-async def created(postgres: Postgres, name: str) -> bool:
-    """Make a database with the schema if it is not there; tell whether it was not."""
-    admin = create_async_engine(
-        postgres.url("postgres"), isolation_level="AUTOCOMMIT", poolclass=NullPool
-    )
-    async with admin.connect() as connection:
-        found = await connection.execute(
-            text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": name}
-        )
-        if found.one_or_none() is not None:
-            return False
-        await connection.execute(text(f'CREATE DATABASE "{name}"'))
-    engine = create_async_engine(postgres.url(name), poolclass=NullPool)
-    await built(engine)
-    await engine.dispose()
-    return True
 
 
 async def fill(url: str, count: int) -> None:
     engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
     values = {"count": count, "sellers": SELLERS, "customers": CUSTOMERS, "days": 365 * YEARS}
     async with engine.connect() as connection:
-        indexes = await connection.execute(text(INDEXES))
-        definitions = {row.indexname: row.indexdef for row in indexes}
-        for name in definitions:
-            await connection.execute(text(f'DROP INDEX "{name}"'))
-        for statement in FILL:
-            used = {name: value for name, value in values.items() if f":{name}" in statement}
-            await connection.execute(text(statement), used)
-        for definition in definitions.values():
-            await connection.execute(text(definition))
+        async with without_indexes(connection, "activity", "activity_count", "last_contact"):
+            for statement in FILL:
+                await connection.execute(text(statement), values)
         await connection.execute(text("VACUUM ANALYZE"))
     await engine.dispose()
 
 
-async def timed(count: int, run: Callable[[], Awaitable[Any]]) -> tuple[float, float]:
-    """Return p50 and p99 in milliseconds."""
-    took = []
-    for _ in range(count):
-        began = perf_counter()
-        await run()
-        took.append(1000 * (perf_counter() - began))
-    return median(took), quantiles(took, n=100)[98]
-
-
 async def measure(service: Service) -> None:
     """Ask over HTTP, in this process, as a seller and a manager would."""
-    app = create_app([service], api_key=SecretStr(KEY), title="activities", version="0")
     async with AsyncExitStack() as stack:
-        api = await stack.enter_async_context(
-            httpx.AsyncClient(
-                transport=httpx.ASGITransport(app=app),
-                base_url="http://suhde",
-                headers={"Authorization": f"Bearer {KEY}"},
-                timeout=60,
-            )
-        )
+        api = await stack.enter_async_context(client_of(service))
         connection = await stack.enter_async_context(service.engine.connect())
         found = await connection.execute(text(SOME_IDS))
         ids = list(found.scalars())
@@ -221,10 +139,6 @@ async def compare_recording(few: Service, many: Service) -> None:
 
 SOME_IDS = "SELECT activity_id FROM activity TABLESAMPLE SYSTEM (0.5) LIMIT 5000"
 SOME_CUSTOMERS = "SELECT customer_id FROM customer TABLESAMPLE BERNOULLI (5)"
-INDEXES = """
-    SELECT indexname, indexdef FROM pg_indexes
-    WHERE tablename IN ('activity', 'activity_count', 'last_contact') AND indexname LIKE 'ix_%'
-"""
 FILL = (
     # No trigger, nor checks of references: what is kept is filled in at the end.
     "SET session_replication_role = replica",
@@ -319,8 +233,10 @@ async def main() -> None:
     postgres = await find_postgres()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(postgres.close)
-        few = await stack.enter_async_context(filled(postgres, FEW, None))
-        many = await stack.enter_async_context(filled(postgres, ACTIVITIES, DATABASE))
+        few = await stack.enter_async_context(filled(postgres, "activities", fill, FEW))
+        many = await stack.enter_async_context(
+            filled(postgres, "activities", fill, ACTIVITIES, DATABASE)
+        )
         await compare_recording(few, many)
         print("milliseconds, over HTTP in this process:")
         await measure(many)

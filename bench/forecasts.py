@@ -8,8 +8,7 @@ fewer; with `SUHDE_BENCH_DATABASE` the database of that name is made if it is no
 import asyncio
 import os
 import random
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from datetime import date
 from pathlib import Path
 from statistics import median
@@ -17,22 +16,16 @@ from time import perf_counter
 from typing import Any
 
 import httpx
-from pydantic import SecretStr
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from bench.activities import timed
-from services.pipeline import bootstrap
+from bench.asking import client_of, timed
+from bench.databases import filled, without_indexes
 from services.pipeline.handlers.recount_forecasts import recount_forecasts
 from services.pipeline.persistence.rollups import shares_of
-from services.pipeline.persistence.tables import metadata
-from services.pipeline.settings import Settings
-from shared.chassis.bus.in_process import InProcessBus
-from shared.chassis.http.app import create_app
-from shared.chassis.migrations import upgrade
 from shared.chassis.service import Service
-from shared.chassis.testing.servers import Postgres, find_postgres
+from shared.chassis.testing.servers import find_postgres
 
 OPPORTUNITIES = int(os.environ.get("SUHDE_BENCH_OPPORTUNITIES", "1000000"))
 DATABASE = os.environ.get("SUHDE_BENCH_DATABASE")
@@ -40,68 +33,15 @@ RUNS = int(os.environ.get("SUHDE_BENCH_RUNS", "50"))
 FEW = 10_000
 SELLERS, CUSTOMERS, GROUPS = 200, 20_000, 12
 PAGE, WARM_UP, MOVES = 50, 20, 300
-KEY = "k" * 32
-
-
-@asynccontextmanager
-async def filled(postgres: Postgres, count: int, kept: str | None) -> AsyncIterator[Service]:
-    """Yield a service with so many opportunities."""
-    async with AsyncExitStack() as stack:
-        if kept is None:
-            url = await stack.enter_async_context(postgres.database("pipeline", built))
-            fresh = True
-        else:
-            fresh = await created(postgres, kept)
-            url = postgres.url(kept)
-        service = bootstrap.build(
-            Settings(database_url=url, broker_url="amqp://unused", api_key=KEY, pool_size=3),
-            InProcessBus(),
-        )
-        stack.push_async_callback(service.engine.dispose)
-        if fresh:
-            assert service.prepare is not None
-            await service.prepare()
-            began = perf_counter()
-            await fill(url, count)
-            print(f"{count:,} opportunities made in {perf_counter() - began:.0f} s")
-        yield service
-
-
-async def built(engine: AsyncEngine) -> None:
-    await upgrade(engine, bootstrap.VERSIONS, metadata)
-
-
-async def created(postgres: Postgres, name: str) -> bool:
-    """Make a database with the schema if it is not there; tell whether it was not."""
-    admin = create_async_engine(
-        postgres.url("postgres"), isolation_level="AUTOCOMMIT", poolclass=NullPool
-    )
-    async with admin.connect() as connection:
-        found = await connection.execute(
-            text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": name}
-        )
-        if found.one_or_none() is not None:
-            return False
-        await connection.execute(text(f'CREATE DATABASE "{name}"'))
-    engine = create_async_engine(postgres.url(name), poolclass=NullPool)
-    await built(engine)
-    await engine.dispose()
-    return True
 
 
 async def fill(url: str, count: int) -> None:
     engine = create_async_engine(url)
     values = {"count": count, "sellers": SELLERS, "customers": CUSTOMERS, "groups": GROUPS}
     async with engine.begin() as connection:
-        indexes = await connection.execute(text(INDEXES))
-        definitions = {row.indexname: row.indexdef for row in indexes}
-        for name in definitions:
-            await connection.execute(text(f'DROP INDEX "{name}"'))
-        for statement in FILL:
-            used = {name: value for name, value in values.items() if f":{name}" in statement}
-            await connection.execute(text(statement), used)
-        for definition in definitions.values():
-            await connection.execute(text(definition))
+        async with without_indexes(connection, "opportunity"):
+            for statement in FILL:
+                await connection.execute(text(statement), values)
         await recount_forecasts(connection)
     async with engine.connect() as connection:
         await connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -111,16 +51,8 @@ async def fill(url: str, count: int) -> None:
 
 async def measure(service: Service) -> None:
     """Ask over HTTP, in this process, as a manager would."""
-    app = create_app([service], api_key=SecretStr(KEY), title="pipeline", version="0")
     async with AsyncExitStack() as stack:
-        api = await stack.enter_async_context(
-            httpx.AsyncClient(
-                transport=httpx.ASGITransport(app=app),
-                base_url="http://suhde",
-                headers={"Authorization": f"Bearer {KEY}"},
-                timeout=60,
-            )
-        )
+        api = await stack.enter_async_context(client_of(service))
         # All connections of the pool are there, whose CPU is then read.
         others = [await service.engine.connect() for _ in range(2)]
         connection = await stack.enter_async_context(service.engine.connect())
@@ -286,10 +218,6 @@ RECOUNT = f"""
           WHERE day BETWEEN :since AND :until) AS share
     GROUP BY 1, 2, 3
 """
-INDEXES = """
-    SELECT indexname, indexdef FROM pg_indexes
-    WHERE tablename = 'opportunity' AND indexname LIKE 'ix_%'
-"""
 FILL = (
     # No trigger, nor checks of references: what is kept is counted at the end.
     "SET LOCAL session_replication_role = replica",
@@ -380,8 +308,10 @@ async def main() -> None:
     postgres = await find_postgres()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(postgres.close)
-        few = await stack.enter_async_context(filled(postgres, FEW, None))
-        many = await stack.enter_async_context(filled(postgres, OPPORTUNITIES, DATABASE))
+        few = await stack.enter_async_context(filled(postgres, "pipeline", fill, FEW))
+        many = await stack.enter_async_context(
+            filled(postgres, "pipeline", fill, OPPORTUNITIES, DATABASE)
+        )
         await compare_moves(few, many)
         print("milliseconds, over HTTP in this process:")
         await measure(many)

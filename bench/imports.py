@@ -135,11 +135,12 @@ async def until_ended(api: httpx.AsyncClient, url: str) -> dict[str, Any]:
 async def main() -> int:
     server = await find_postgres()
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(server.close)
         urls = [await fresh_database(server, stack, name) for name in ("customers", "mailing")]
         bus = InProcessBus()
         given = {"broker_url": "amqp://unused", "api_key": KEY}
         register = customers.build(CustomersSettings(database_url=urls[0], **given), bus)
-        listener = mailing.build(MailingSettings(database_url=urls[1], **given), bus)
+        listener = mailing.build(MailingSettings(database_url=urls[1], link_key=KEY, **given), bus)
         app = create_app([register, listener], api_key=SecretStr(KEY), title="bench", version="0")
         await stack.enter_async_context(app.router.lifespan_context(app))
         api = await stack.enter_async_context(

@@ -15,20 +15,15 @@ from time import perf_counter
 from typing import Any
 
 import httpx
-from pydantic import SecretStr
 from sqlalchemy import text
 
-from bench.databases import fresh_database
-from services.customers import bootstrap
-from services.customers.settings import Settings
-from shared.chassis.bus.in_process import InProcessBus
-from shared.chassis.http.app import create_app
+from bench.asking import client_of
+from bench.databases import fresh_database, prepared, service_at
 from shared.chassis.testing.servers import find_postgres
 
 ROUNDS = int(os.environ.get("SUHDE_BENCH_ROUNDS", "100000"))
 AT_ONCE = 8
 CUSTOMERS, GROUPS, STATUSES = 400, 40, 12
-KEY = "k" * 32
 GROUP, STATUS = "customer-groups", "customer-statuses"
 
 
@@ -110,22 +105,8 @@ async def main() -> int:
         postgres = await find_postgres()
         stack.push_async_callback(postgres.close)
         url = await fresh_database(postgres, stack, "customers")
-        settings = Settings(
-            database_url=url, broker_url="amqp://unused", api_key=KEY, pool_size=AT_ONCE
-        )
-        service = bootstrap.build(settings, InProcessBus())
-        stack.push_async_callback(service.engine.dispose)
-        assert service.prepare is not None
-        await service.prepare()
-        app = create_app([service], api_key=SecretStr(KEY), title="customers", version="0")
-        api = await stack.enter_async_context(
-            httpx.AsyncClient(
-                transport=httpx.ASGITransport(app=app),
-                base_url="http://suhde",
-                headers={"Authorization": f"Bearer {KEY}"},
-                timeout=60,
-            )
-        )
+        service = await prepared(service_at(url, "customers", pool_size=AT_ONCE), stack)
+        api = await stack.enter_async_context(client_of(service))
         customers = []
         for number in range(CUSTOMERS):
             made = await api.post("/v1/customers", json={"name": f"Customer {number}"})

@@ -8,28 +8,22 @@ import asyncio
 import os
 import random
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from statistics import median, quantiles
 from time import perf_counter
-from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from services.customers import bootstrap
+from bench.asking import timed
+from bench.databases import fresh_database, prepared, service_at
 from services.customers.domain.search import CustomerFilter, Sort
 from services.customers.handlers.save_customer import Here, SaveCustomer, create_customer
 from services.customers.handlers.search_customers import search_customers
 from services.customers.handlers.tell_records import tell_customers
 from services.customers.persistence.customers import fetch_customers, update_customers
-from services.customers.persistence.tables import metadata
-from services.customers.settings import Settings
-from shared.chassis.bus.in_process import InProcessBus
-from shared.chassis.migrations import upgrade
-from shared.chassis.service import Service
 from shared.chassis.testing.servers import find_postgres
 
 CUSTOMERS = int(os.environ.get("SUHDE_BENCH_CUSTOMERS", "1000000"))
@@ -39,13 +33,6 @@ WRITES_PER_SECOND = 50
 SHORT, LONG = 3, 8
 WORDS = 20_000
 ENDS = ("n", "s", "t", "r", "l", "k", "", "", "", "", "", "")
-
-
-def service_at(url: str) -> Service:
-    return bootstrap.build(
-        Settings(database_url=url, broker_url="amqp://unused", api_key="k" * 32, pool_size=3),
-        InProcessBus(),
-    )
 
 
 async def fill(engine: AsyncEngine) -> None:
@@ -72,7 +59,7 @@ def made_up_words() -> list[str]:
 
 async def write(url: str) -> None:
     """Create one customer and rename five others, so often in a second, until killed."""
-    service = service_at(url)
+    service = service_at(url, "customers")
     here = Here(ZoneInfo("Europe/Helsinki"), "FI", frozenset({"FI"}))
     async with service.engine.connect() as connection:
         ids = list((await connection.execute(text(SOME_IDS), {"count": 5000})).scalars())
@@ -104,16 +91,6 @@ async def writing(url: str) -> AsyncIterator[None]:
         if process.returncode is None:
             process.terminate()
         await process.wait()
-
-
-async def timed(count: int, run: Callable[[], Awaitable[Any]]) -> tuple[float, float]:
-    """Return p50 and p99 in milliseconds."""
-    took = []
-    for _ in range(count):
-        began = perf_counter()
-        await run()
-        took.append(1000 * (perf_counter() - began))
-    return median(took), quantiles(took, n=100)[98]
 
 
 async def measure(connection: AsyncConnection, names: list[str], ids: list[UUID]) -> None:
@@ -155,17 +132,10 @@ async def main() -> None:
     async with AsyncExitStack() as stack:
         postgres = await find_postgres()
         stack.push_async_callback(postgres.close)
-
-        async def build(engine: AsyncEngine) -> None:
-            await upgrade(engine, bootstrap.VERSIONS, metadata)
-
-        url = await stack.enter_async_context(postgres.database("customers", build))
-        service = service_at(url)
-        assert service.prepare is not None
-        await service.prepare()
+        url = await fresh_database(postgres, stack, "customers")
+        service = await prepared(service_at(url, "customers"), stack)
         engine = create_async_engine(url)
         stack.push_async_callback(engine.dispose)
-        stack.push_async_callback(service.engine.dispose)
         began = perf_counter()
         await fill(engine)
         print(f"{CUSTOMERS:,} customers made in {perf_counter() - began:.0f} s")

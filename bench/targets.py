@@ -7,6 +7,7 @@ group. Prints milliseconds, the CPU that PostgreSQL used, and ratios.
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from datetime import UTC, date, datetime
 from pathlib import Path
 from statistics import median
@@ -17,7 +18,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.activities import bootstrap
+from bench.databases import fresh_database
 from services.activities.domain.periods import Period
 from services.activities.handlers.install_defaults import install_defaults
 from services.activities.handlers.plan_activity import SaveActivity
@@ -25,10 +26,8 @@ from services.activities.handlers.read_progress import read_leaders, read_period
 from services.activities.handlers.save_activity import record_activity
 from services.activities.messaging.publications import translate
 from services.activities.persistence.progress import Subject
-from services.activities.persistence.tables import metadata
 from shared.chassis.database import connect
 from shared.chassis.ids import new_id
-from shared.chassis.migrations import upgrade
 from shared.chassis.testing.servers import find_postgres
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from shared.projection.store import CustomerRow, save_customers
@@ -97,11 +96,9 @@ async def analyze(engine: AsyncEngine) -> None:
 
 async def main() -> None:
     postgres = await find_postgres()
-
-    async def build(engine: Any) -> None:
-        await upgrade(engine, bootstrap.VERSIONS, metadata)
-
-    async with postgres.database("bench_targets", build) as url:
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(postgres.close)
+        url = await fresh_database(postgres, stack, "activities")
         engine = connect(url, name="bench", pool_size=1, command_seconds=300)
         units = UnitOfWorkFactory(engine, lambda: NOW, translate)
         group, customer = new_id(), new_id()
@@ -109,9 +106,7 @@ async def main() -> None:
             await install_defaults(unit)
             await save_customers(unit.connection, [CustomerRow(customer, version=1, name="Oy")])
             for statement in FILL:
-                values = {"sellers": SELLERS, "group": group}
-                used = {name: one for name, one in values.items() if f":{name}" in statement}
-                await unit.connection.execute(text(statement), used)
+                await unit.connection.execute(text(statement), {"sellers": SELLERS, "group": group})
 
         async def record(unit: UnitOfWork) -> None:
             said = SaveActivity(customer, 4, "Visit", seller="s7", starts_at=NOW)

@@ -20,7 +20,7 @@ from apps.embedded.postgres import PostgresError
 from shared.chassis.settings import BadSettings, EnvironmentSettings
 
 SERVICES = ("customers", "activities", "pipeline", "mailing")
-TELLERS = ("customers", "pipeline")
+TELLERS = ("customers", "activities", "pipeline")
 DATA = Path(".suhde")
 WAIT_SECONDS = 60.0
 
@@ -139,7 +139,7 @@ def migrate(service: Name) -> None:
 
 def _teller(name: str) -> str:
     if name not in TELLERS:
-        raise typer.BadParameter(f"{name!r} tells no state; {' and '.join(TELLERS)} do")
+        raise typer.BadParameter(f"{name!r} tells no state; {', '.join(TELLERS)} do")
     return name
 
 

@@ -42,9 +42,9 @@ class Embedded:
     zone: ZoneInfo
 
 
-def installation_key(data: Path) -> SecretStr:
-    """Return the key of this installation, made on the first start and readable by us alone."""
-    path = data / "api-key"
+def installation_key(data: Path, name: str = "api-key") -> SecretStr:
+    """Return a key of this installation, made on the first start and readable by us alone."""
+    path = data / name
     if not path.exists():
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
@@ -58,12 +58,18 @@ def database_url(base_url: str, name: str) -> SecretStr:
 
 
 async def compose(
-    base_url: str, *, api_key: SecretStr, data: Path, phone_region: str = "FI"
+    base_url: str,
+    *,
+    api_key: SecretStr,
+    data: Path,
+    phone_region: str = "FI",
+    public_url: str | None = None,
 ) -> Embedded:
     """
     Make and migrate the databases on this server, and compose the services on them.
 
-    What is no row of a database, such as attachments, is kept below `data`.
+    What is no row of a database, such as attachments and the key of unsubscribe links, is kept
+    below `data`. `public_url` is where recipients reach this process.
     """
     await ensure_databases(base_url, DATABASES)
     bus = InProcessBus()
@@ -102,6 +108,8 @@ async def compose(
                 database_url=database_url(base_url, "mailing"),
                 broker_url=NO_BROKER,
                 api_key=api_key,
+                link_key=installation_key(data, "link-key"),
+                public_url=public_url,
                 phone_region=phone_region,
                 pool_size=6,
             ),

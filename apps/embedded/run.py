@@ -51,10 +51,14 @@ def run(data: Path, *, port: int, then: Then | None, phone_region: str, console:
 async def _serve(
     base_url: str, data: Path, port: int, then: Then | None, phone_region: str, console: Console
 ) -> int:
-    embedded = await compose(
-        base_url, api_key=installation_key(data), data=data, phone_region=phone_region
-    )
     address = f"http://127.0.0.1:{port}"
+    embedded = await compose(
+        base_url,
+        api_key=installation_key(data),
+        data=data,
+        phone_region=phone_region,
+        public_url=address,
+    )
     serving = asyncio.create_task(
         process.serve(embedded.app, embedded.services, host="127.0.0.1", port=port)
     )

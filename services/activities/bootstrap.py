@@ -45,8 +45,8 @@ from shared.contracts.envelope import body_hash
 from shared.contracts.wiring import address_of, read_data, read_label
 from shared.imports.api import imports_router
 from shared.imports.imports import Imports
-from shared.imports.keep import MAX_FILE
 from shared.imports.run import import_kinds
+from shared.imports.uploads import MAX_FILE
 
 NAME = "activities"
 # A recount of five million activities is one statement.

@@ -8,15 +8,24 @@ from services.mailing.api.call_list import call_list_router
 from services.mailing.api.consent import consent_router
 from services.mailing.api.explanations import explanations_router
 from services.mailing.api.pins import pins_router
+from services.mailing.api.report_providers import report_providers_router
+from services.mailing.api.reports import HOOKS, MAILS, MAX_BODY, hooks_router, reports_router
 from services.mailing.api.segment_history import segment_history_router
 from services.mailing.api.segments import segments_router
+from services.mailing.api.unsubscribe import MAX_BODY as MAX_FORM
+from services.mailing.api.unsubscribe import ROUTE, unsubscribe_router
+from services.mailing.domain.delivery_reports import BounceRules
+from services.mailing.domain.link_keys import LinkKeys
+from services.mailing.domain.unsubscribe_tokens import link_giver
 from services.mailing.handlers.consent import show_consent
 from services.mailing.handlers.evaluate_rule import warn_of_not_told
 from services.mailing.handlers.keep_members import MemberKeeper
 from services.mailing.handlers.loops import fencing, probing
+from services.mailing.handlers.take_reports import Taking
 from services.mailing.messaging.publications import SOURCE, translate
 from services.mailing.messaging.subscribers import subscriptions
 from services.mailing.persistence.past import OUTDATED_PAST
+from services.mailing.persistence.report_secrets import OUTDATED
 from services.mailing.persistence.tables import metadata
 from services.mailing.settings import Settings
 from shared.chassis.bus.port import Bus
@@ -55,6 +64,11 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         waiting_deadline=timedelta(hours=settings.waiting_deadline_hours),
     )
     limit = settings.consent_limit_seconds
+    keys = LinkKeys.read(settings.link_key.get_secret_value())
+    taking = Taking(
+        BounceRules(settings.soft_bounce_days, timedelta(days=settings.bounce_window_days)),
+        settings.time_zone,
+    )
 
     async def consent_problem() -> str | None:
         consent = await show_consent(engine, limit_seconds=limit)
@@ -78,8 +92,13 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             ),
             segment_history_router(units, zone=zone),
             call_list_router(units),
-            consent_router(units, limit_seconds=limit),
+            reports_router(units, taking, keys),
+            report_providers_router(units, keys),
+            consent_router(
+                units, limit_seconds=limit, links_of=link_giver(keys, settings.public_url)
+            ),
         ],
+        public_routers=[unsubscribe_router(units, keys), hooks_router(units, taking, keys)],
         versions=VERSIONS,
         metadata=metadata,
         retention=timedelta(days=settings.retention_days),
@@ -92,9 +111,17 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             ("members", keeper.follow),
             ("segment-builds", keeper.build),
         ],
+        larger_bodies={
+            ROUTE: MAX_FORM,
+            MAILS: MAX_BODY,
+            f"{HOOKS}/{{provider}}": MAX_BODY,
+        },
+        outdated=[OUTDATED],
         checks={"consent": consent_problem},
         tags={
             "segments": "Groups of contacts by rules, their counts, members and recipients.",
+            "delivery-reports": "Bounces and complaints, and who may report them.",
+            "unsubscribe": "Links by which recipients say that they want no more.",
             "consent": "The gate: hand-offs, bans, reachability, and how fresh the news is.",
         },
     )

@@ -75,6 +75,12 @@ class StaleVersion(Refusal):
     remedy = "Fetch the record again, merge your change and send it with the new ETag."
 
 
+def check_version(what: str, version: int, expected: int | None) -> None:
+    """Refuse a record that is not at the version in If-Match; None is any."""
+    if expected is not None and version != expected:
+        raise StaleVersion(f"The {what} is at version {version}, not {expected}.")
+
+
 class Unavailable(Refusal):
     """A dependency does not answer in time; nothing was changed."""
 

@@ -65,7 +65,7 @@ class Service:
     # Statements of the service's own for the housekeeper, and those with a retention of their own.
     outdated: Sequence[str] = ()
     retained: Mapping[str, timedelta] = field(default_factory=dict)
-    # Paths, as in routes, that take larger bodies than others, and how many bytes.
+    # Paths, as in routes, that take larger bodies than others, or smaller ones, and how many bytes.
     larger_bodies: Mapping[str, int] = field(default_factory=dict)
     # What the tags of the routes are about, for the API's description.
     tags: Mapping[str, str] = field(default_factory=dict)

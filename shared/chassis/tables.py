@@ -35,6 +35,26 @@ def moment(name: str, **options: object) -> Column[object]:
     return Column(name, DateTime(timezone=True), **options)  # type: ignore[arg-type]
 
 
+def uuid(name: str, **options: object) -> Column[object]:
+    """Return a column that holds the id of something."""
+    return Column(name, UUID(as_uuid=True), **options)  # type: ignore[arg-type]
+
+
+def flag(name: str) -> Column[bool]:
+    """Return a column that is false unless it is said otherwise."""
+    return Column(name, Boolean, nullable=False, server_default=text("false"))
+
+
+def words(name: str) -> Column[str]:
+    """Return a column that holds text, empty where nothing is said."""
+    return Column(name, Text, nullable=False, server_default=text("''"))
+
+
+def version() -> Column[int]:
+    """Return the column that counts the changes of a row."""
+    return Column("version", BigInteger, nullable=False)
+
+
 def add_chassis_tables(metadata: MetaData) -> None:
     """Declare the inbox, outbox and idempotency tables on a service's metadata."""
     Table(
@@ -53,7 +73,7 @@ def add_chassis_tables(metadata: MetaData) -> None:
         Column("headers", JSONB, nullable=False),
         Column("state", Text, nullable=False),
         Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
-        Column("blocking", Boolean, nullable=False, server_default=text("false")),
+        flag("blocking"),
         Column("reason", Text),
         Column("detail", Text),
         Column("waiting_for", Text),
@@ -80,13 +100,13 @@ def add_chassis_tables(metadata: MetaData) -> None:
         "outbox",
         metadata,
         Column("seq", BigInteger, Identity(always=True), primary_key=True),
-        Column("message_id", UUID(as_uuid=True), nullable=False),
+        uuid("message_id", nullable=False),
         Column("type", Text, nullable=False),
         Column("subject", Text, nullable=False),
         Column("body", LargeBinary, nullable=False),
         Column("correlation_id", Text),
         moment("time", nullable=False),
-        Column("lease", UUID(as_uuid=True)),
+        uuid("lease"),
         moment("leased_until"),
         moment("sent_at"),
         Column("quarantined", Text),
@@ -116,7 +136,7 @@ def add_jobs_table(metadata: MetaData) -> None:
     Table(
         "job",
         metadata,
-        Column("job_id", UUID(as_uuid=True), primary_key=True),
+        uuid("job_id", primary_key=True),
         Column("kind", Text, nullable=False),
         # Jobs of one lane are done one after another.
         Column("lane", Text),
@@ -131,9 +151,9 @@ def add_jobs_table(metadata: MetaData) -> None:
         Column("result", JSONB),
         # Why it failed, as a problem document.
         Column("problem", JSONB),
-        Column("cancel_asked", Boolean, nullable=False, server_default=text("false")),
+        flag("cancel_asked"),
         Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
-        Column("lease", UUID(as_uuid=True)),
+        uuid("lease"),
         moment("leased_until"),
         moment("available_at", nullable=False),
         moment("created_at", nullable=False),

@@ -80,6 +80,7 @@ CATALOGUE: dict[str, EventType] = {
             "mailing.consent-probed.v1", mailing.ConsentProbed, ("customers",), fleeting=True
         ),
         EventType("mailing.contact-unsubscribed.v1", mailing.ContactUnsubscribed, ("customers",)),
+        EventType("mailing.address-bounced.v1", mailing.AddressBounced, ()),
         EventType("mailing.recipient-handed-off.v1", mailing.RecipientHandedOff, ()),
         EventType("mailing.segment-members-changed.v1", mailing.SegmentMembersChanged, ()),
         EventType(

@@ -27,6 +27,18 @@ class ContactUnsubscribed(Contract):
     at: Moment
 
 
+class AddressBounced(Contract):
+    """An address bounced, so no more marketing is released to it. Carries no address."""
+
+    stop_id: UUID = Field(description="what is lifted to write to the address again")
+    hand_off_id: UUID
+    contact_id: UUID
+    channel: Channel
+    kind: Literal["hard_bounce", "soft_bounce"]
+    reported_at: Moment
+    at: Moment
+
+
 class RecipientHandedOff(Contract):
     """One recipient was released for sending. Carries no address."""
 

@@ -1,9 +1,9 @@
 """The table of a service's history, made on the service's own metadata."""
 
 from sqlalchemy import BigInteger, Column, Identity, Index, MetaData, Table, Text, text
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.dialects.postgresql import JSONB
 
-from shared.chassis.tables import moment
+from shared.chassis.tables import moment, uuid
 
 
 def add_history_table(metadata: MetaData) -> None:
@@ -13,14 +13,14 @@ def add_history_table(metadata: MetaData) -> None:
         metadata,
         Column("history_id", BigInteger, Identity(always=True), primary_key=True),
         Column("record", Text, nullable=False),
-        Column("record_id", UUID(as_uuid=True), nullable=False),
+        uuid("record_id", nullable=False),
         moment("at", nullable=False),
         # Who: the name of the API key, the source of the event; null for what Suhde did by itself.
         Column("actor", Text),
         Column("before", JSONB, nullable=False),
         Column("after", JSONB, nullable=False),
         # Which operation on many records it was part of.
-        Column("operation_id", UUID(as_uuid=True)),
+        uuid("operation_id"),
         Index(
             "ix_history_operation",
             "operation_id",

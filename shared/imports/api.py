@@ -1,16 +1,11 @@
 """Routes of imports: send a file, map its columns, rehearse, run, undo."""
 
-import hashlib
-import os
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AfterValidator, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.chassis.errors import InvalidField
@@ -19,23 +14,16 @@ from shared.chassis.http.invalid import InvalidRequest
 from shared.chassis.http.jobs import JobOutput, begins_job, job_output, write_job
 from shared.chassis.http.limits import BodyTooLarge
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of, read_cursor
-from shared.chassis.http.shapes import storable
+from shared.chassis.http.shapes import Required
 from shared.chassis.http.writes import Answer, Expected, etag, write
 from shared.chassis.job_runner import JobRunner
 from shared.chassis.jobs import Job, find_jobs
 from shared.chassis.sheets import FileTooLarge, FileUnreadable
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from shared.imports.imports import Imports
-from shared.imports.keep import Upload, ask_import, drop_import, map_columns, take_file
+from shared.imports.keep import ask_import, drop_import, map_columns, take_file
 from shared.imports.shapes import Fate, Shapes, shapes_of
-
-MOST_UPLOADS = 2
-
-Text = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
-    AfterValidator(storable),
-]
+from shared.imports.uploads import Upload, Uploads, delimiter_of
 
 
 async def _outputs(shapes: Shapes, rows: Sequence[Any], connection: AsyncConnection) -> list[Any]:
@@ -77,7 +65,7 @@ def imports_router(
     ImportOutput: Any = shapes.output
     RowOutput: Any = shapes.row
     router = APIRouter(prefix=imports.path, tags=[imports.lane])
-    uploading = 0
+    uploads = Uploads(refusals.too_many)
 
     async def answer(import_id: UUID, unit: UnitOfWork, status: int = 200) -> Answer:
         row = await imports.found(unit.connection, import_id)
@@ -109,46 +97,30 @@ def imports_router(
     async def send(
         request: Request,
         source: Annotated[
-            Text, Query(description="whose keys the rows' keys are", examples=["/crm/old"])
+            Required, Query(description="whose keys the rows' keys are", examples=["/crm/old"])
         ],
-        name: Annotated[Text, Query(description="such as the file's name", examples=[fields.file])],
+        name: Annotated[
+            Required, Query(description="such as the file's name", examples=[fields.file])
+        ],
         encoding: Annotated[str | None, Query(max_length=40)] = None,
         delimiter: Annotated[str | None, Query(max_length=5)] = None,
-        sheet: Annotated[Text | None, Query(description="of a workbook; else the first")] = None,
+        sheet: Annotated[
+            Required | None, Query(description="of a workbook; else the first")
+        ] = None,
         time_zone: Annotated[
             str | None,
             Query(max_length=60, description="of times that name none; ours if left out"),
         ] = None,
     ) -> Response:
         """Send a CSV or XLSX file as the body; nothing is recorded before the import is run."""
-        nonlocal uploading
-        if uploading >= MOST_UPLOADS:
-            raise refusals.too_many(f"{MOST_UPLOADS} files are being read.")
-        uploading += 1
-        descriptor, kept = tempfile.mkstemp(prefix="suhde-import-")
-        try:
-            digest = hashlib.sha256()
-            with os.fdopen(descriptor, "wb") as file:
-                async for part in request.stream():
-                    digest.update(part)
-                    file.write(part)
-            upload = Upload(
-                Path(kept),
-                source,
-                name,
-                zone if time_zone is None else _known_zone(time_zone),
-                encoding,
-                {"tab": "\t", "\\t": "\t"}.get(delimiter or "", delimiter) or None,
-                sheet,
-            )
+        async with uploads.receive(request.stream()) as (path, digest):
+            upload = Upload(path, source, name, encoding, delimiter_of(delimiter), sheet)
+            own_zone = zone if time_zone is None else _known_zone(time_zone)
 
             async def work(unit: UnitOfWork) -> Answer:
-                return await answer(await take_file(imports, upload, unit), unit, 201)
+                return await answer(await take_file(imports, upload, own_zone, unit), unit, 201)
 
-            return await write(request, units, work, body_digest=digest.digest())
-        finally:
-            uploading -= 1
-            os.unlink(kept)
+            return await write(request, units, work, body_digest=digest)
 
     @router.get("", response_model=Page[ImportOutput])
     async def show_all(cursor: Cursor = None, limit: Limit = 50) -> Any:

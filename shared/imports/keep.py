@@ -1,46 +1,27 @@
 """Take in files, map their columns, have them rehearsed, run and undone."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Row
 
-from shared.chassis.errors import InvalidField, StaleVersion
+from shared.chassis.errors import check_version
 from shared.chassis.ids import new_id
 from shared.chassis.job_runner import JobRunner
 from shared.chassis.jobs import Job, find_jobs
-from shared.chassis.sheets import Sheet, read_csv
 from shared.chassis.unit_of_work import UnitOfWork
-from shared.chassis.workbooks import OLD_OFFICE, ZIP, read_workbook
 from shared.imports.imports import Imports
-
-MAX_FILE = 50 * 1_048_576
-BATCH = 5000
+from shared.imports.uploads import Upload, keep_rows, read_upload
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A file that somebody has sent, and what he says of it."""
-
-    path: Path
-    source: str
-    name: str
-    zone: ZoneInfo
-    encoding: str | None = None
-    delimiter: str | None = None
-    sheet: str | None = None
-
-
-async def take_file(imports: Imports, upload: Upload, uow: UnitOfWork) -> UUID:
+async def take_file(imports: Imports, upload: Upload, zone: ZoneInfo, uow: UnitOfWork) -> UUID:
     """Read the file, keep its rows and return the import, mapped as its headers propose."""
     store = imports.store
-    sheet = await asyncio.to_thread(_read, upload)
+    sheet = await asyncio.to_thread(read_upload, upload)
     import_id = new_id()
     await store.insert_import(
         uow.connection,
@@ -51,32 +32,15 @@ async def take_file(imports: Imports, upload: Upload, uow: UnitOfWork) -> UUID:
             "encoding": sheet.encoding,
             "delimiter": sheet.delimiter,
             "sheet": sheet.name,
-            "time_zone": upload.zone.key,
+            "time_zone": zone.key,
             "columns": list(sheet.columns),
             "mapping": imports.fields.proposed(sheet.columns),
         },
         now=uow.now,
     )
-    count = 0
-    while batch := await asyncio.to_thread(_next, sheet.rows):
-        await store.copy_rows(uow.connection, import_id, batch)
-        count += len(batch)
-    if count == 0:
-        raise InvalidField("file", "has a header and no rows", "Send a file with rows.")
+    count = await keep_rows(sheet, partial(store.copy_rows, uow.connection, import_id))
     await store.set_rows(uow.connection, import_id, count)
     return import_id
-
-
-def _read(upload: Upload) -> Sheet:
-    with upload.path.open("rb") as file:
-        head = file.read(8)
-    if head.startswith(ZIP) or head == OLD_OFFICE:
-        return read_workbook(upload.path, sheet=upload.sheet)
-    return read_csv(upload.path, encoding=upload.encoding, delimiter=upload.delimiter)
-
-
-def _next(rows: Iterator[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
-    return list(islice(rows, BATCH))
 
 
 async def map_columns(
@@ -89,8 +53,7 @@ async def map_columns(
 ) -> None:
     """Say what columns mean: (header, field); the others mean nothing."""
     row = await imports.found(uow.connection, import_id, lock=True)
-    if row.version != expected:
-        raise StaleVersion(f"The import is at version {row.version}, not {expected}.")
+    check_version("import", row.version, expected)
     await _refuse_busy(imports, row, uow)
     mapping = imports.fields.checked(row.columns, meanings)
     await imports.store.set_mapping(uow.connection, import_id, mapping, now=uow.now)

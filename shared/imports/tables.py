@@ -1,9 +1,9 @@
 """The tables of a service's imports, made on the service's own metadata."""
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, Table, Text, text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
+from sqlalchemy import Column, ForeignKey, Index, Integer, MetaData, Table, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from shared.chassis.tables import moment
+from shared.chassis.tables import moment, uuid, version
 
 
 def add_import_tables(metadata: MetaData, record: str) -> None:
@@ -12,8 +12,8 @@ def add_import_tables(metadata: MetaData, record: str) -> None:
     Table(
         of_file,
         metadata,
-        Column("import_id", UUID(as_uuid=True), primary_key=True),
-        Column("version", BigInteger, nullable=False),
+        uuid("import_id", primary_key=True),
+        version(),
         # Whose keys the keys of its rows are.
         Column("source", Text, nullable=False),
         Column("name", Text, nullable=False),
@@ -27,9 +27,9 @@ def add_import_tables(metadata: MetaData, record: str) -> None:
         # What columns mean: field by header.
         Column("mapping", JSONB, nullable=False),
         Column("counts", JSONB, nullable=False, server_default=text("'{}'")),
-        Column("rehearsal_job", UUID(as_uuid=True)),
-        Column("run_job", UUID(as_uuid=True)),
-        Column("undo_job", UUID(as_uuid=True)),
+        uuid("rehearsal_job"),
+        uuid("run_job"),
+        uuid("undo_job"),
         moment("created_at", nullable=False),
         moment("updated_at", nullable=False),
     )
@@ -44,7 +44,7 @@ def add_import_tables(metadata: MetaData, record: str) -> None:
         # What it came to in the last rehearsal or run, if that has been there.
         Column("fate", Text),
         Column("ref", Text),
-        Column(f"{record}_id", UUID(as_uuid=True)),
+        uuid(f"{record}_id"),
         Column("problems", JSONB, nullable=False, server_default=text("'[]'")),
         Index(f"ix_{of_file}_row_fate", "import_id", "fate", "line"),
         Index(f"ix_{of_file}_row_ref", "import_id", "ref"),

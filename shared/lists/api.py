@@ -61,6 +61,13 @@ class ListSettingsInput(Input):
     own_tab: bool = Field(description="show it as a tab of its own", examples=[False])
 
 
+class NamedValue(BaseModel):
+    """A value of a list with its title in the language asked for."""
+
+    number: int
+    title: str
+
+
 @dataclass(frozen=True, slots=True)
 class Shapes:
     """

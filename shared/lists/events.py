@@ -23,6 +23,20 @@ class ListValueSaved:
     members: tuple[int, ...]
     facts: Mapping[str, FactValue]
 
+    @property
+    def flags(self) -> dict[str, bool]:
+        """Return the facts that are true or false."""
+        return {name: fact for name, fact in self.facts.items() if isinstance(fact, bool)}
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """Return the other facts as texts; one that is not said is left out."""
+        return {
+            name: str(fact)
+            for name, fact in self.facts.items()
+            if fact is not None and not isinstance(fact, bool)
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class ListValueRemoved:

@@ -1,6 +1,6 @@
 """Set how a list is laid out: whether it shows as a tab of its own."""
 
-from shared.chassis.errors import InvalidField, StaleVersion
+from shared.chassis.errors import InvalidField, check_version
 from shared.chassis.unit_of_work import UnitOfWork
 from shared.lists.lists import Lists
 from shared.lists.store import hold_list, list_settings, save_list_settings
@@ -16,6 +16,5 @@ async def set_list_settings(
         raise InvalidField("own_tab", f"{name} has no tab", f"The lists that may: {tabs}.")
     await hold_list(uow.connection, name)
     version = (await list_settings(uow.connection))[name].version
-    if version != expected:
-        raise StaleVersion(f"The list is at version {version}, not {expected}.")
+    check_version("list", version, expected)
     await save_list_settings(uow.connection, name, own_tab=own_tab)

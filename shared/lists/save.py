@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.engine import Row
 
-from shared.chassis.errors import InvalidField, Kind, Refusal, StaleVersion
+from shared.chassis.errors import InvalidField, Kind, Refusal, check_version
 from shared.chassis.ids import new_id
 from shared.chassis.unit_of_work import UnitOfWork
 from shared.lists import relations, store
@@ -175,8 +175,7 @@ async def held_value(
     row = await store.find_value(uow.connection, name, number, lock=True)
     if row is None:
         raise ValueNotFound(f"There is no {name} {number}.")
-    if expected is not None and row.version != expected:
-        raise StaleVersion(f"The value is at version {row.version}, not {expected}.")
+    check_version("value", row.version, expected)
     return row
 
 

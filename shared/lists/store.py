@@ -133,6 +133,31 @@ async def values_of(connection: AsyncConnection, keys: Collection[int]) -> dict[
     return {row.key: row for row in result}
 
 
+async def keys_of(
+    connection: AsyncConnection, numbers: Mapping[str, Collection[int]]
+) -> dict[str, list[int]]:
+    """Return by list the keys of the values that have these numbers; an unknown one has none."""
+    keys: dict[str, list[int]] = {name: [] for name in numbers}
+    if not any(numbers.values()):
+        return keys
+    result = await connection.execute(
+        text(
+            """
+            SELECT DISTINCT value.list, value.key
+            FROM unnest(CAST(:lists AS text[]), CAST(:numbers AS int[])) AS wanted (list, number)
+            JOIN list_value AS value USING (list, number)
+            """
+        ),
+        {
+            "lists": [name for name, some in numbers.items() for _ in some],
+            "numbers": [number for some in numbers.values() for number in some],
+        },
+    )
+    for row in result:
+        keys[row.list].append(row.key)
+    return keys
+
+
 async def default_values(
     connection: AsyncConnection, names: Collection[str]
 ) -> dict[str, Row[Any]]:

@@ -2,7 +2,6 @@
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     ForeignKey,
     Identity,
@@ -14,9 +13,9 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from shared.chassis.tables import moment
+from shared.chassis.tables import flag, moment, uuid, version
 
 
 def add_list_tables(metadata: MetaData) -> None:
@@ -30,17 +29,17 @@ def add_list_tables(metadata: MetaData) -> None:
         Column("last_number", Integer, nullable=False),
         Column("version", BigInteger, nullable=False, server_default=text("1")),
         # Whether it shows as a tab of its own.
-        Column("own_tab", Boolean, nullable=False, server_default=text("false")),
+        flag("own_tab"),
     )
     Table(
         "list_value",
         metadata,
-        Column("value_id", UUID(as_uuid=True), primary_key=True),
+        uuid("value_id", primary_key=True),
         # What records hold.
         Column("key", Integer, Identity(always=True), nullable=False, unique=True),
         Column("list", Text, nullable=False),
         Column("number", Integer, nullable=False),
-        Column("version", BigInteger, nullable=False),
+        version(),
         Column("title", Text, nullable=False),
         Column("titles", JSONB, nullable=False, server_default=text("'{}'")),
         Column("position", Integer, nullable=False, server_default=text("0")),
@@ -73,6 +72,6 @@ def add_list_tables(metadata: MetaData) -> None:
         "installed_value",
         metadata,
         Column("origin", Text, primary_key=True),
-        Column("value_id", UUID(as_uuid=True), nullable=False),
+        uuid("value_id", nullable=False),
         moment("installed_at", nullable=False),
     )

@@ -1,8 +1,6 @@
 """The tables of a projection, made on the service's own metadata."""
 
 from sqlalchemy import (
-    BigInteger,
-    Boolean,
     Column,
     Date,
     Index,
@@ -12,7 +10,9 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from shared.chassis.tables import flag, uuid, version, words
 
 
 def add_projection_tables(metadata: MetaData) -> None:
@@ -23,13 +23,13 @@ def add_projection_tables(metadata: MetaData) -> None:
     Table(
         "customer",
         metadata,
-        _uuid("customer_id", primary_key=True),
-        _version(),
-        _flag("deleted"),
+        uuid("customer_id", primary_key=True),
+        version(),
+        flag("deleted"),
         # Who has taken its place: what names it is shown with its survivor.
-        _uuid("merged_into"),
-        _words("number"),
-        _words("name"),
+        uuid("merged_into"),
+        words("number"),
+        words("name"),
         # The values that it holds, as tokens of shared/contracts/held.py.
         Column("held", ARRAY(Text), nullable=False, server_default=text("'{}'")),
         Column("started_on", Date),
@@ -44,12 +44,12 @@ def add_projection_tables(metadata: MetaData) -> None:
     Table(
         "contact",
         metadata,
-        _uuid("contact_id", primary_key=True),
-        _version(),
-        _flag("deleted"),
-        _flag("erased"),
-        _uuid("merged_into"),
-        _words("name"),
+        uuid("contact_id", primary_key=True),
+        version(),
+        flag("deleted"),
+        flag("erased"),
+        uuid("merged_into"),
+        words("name"),
         Index(
             "ix_contact_merged_into",
             "merged_into",
@@ -62,30 +62,14 @@ def add_projection_tables(metadata: MetaData) -> None:
         Column("token", Text, primary_key=True),
         Column("list_name", Text, nullable=False),
         Column("number", Integer, nullable=False),
-        _version(),
+        version(),
         Column("title", Text, nullable=False),
         Column("titles", JSONB, nullable=False, server_default=text("'{}'")),
         # What its value says besides, such as that it means ended.
         Column("flags", JSONB, nullable=False, server_default=text("'{}'")),
         # What it lies in, as a token: filters by a tree include the subtree.
         Column("above", Text),
-        _flag("removed"),
+        flag("removed"),
         Index("ix_classification_list_name", "list_name"),
         Index("ix_classification_above", "above"),
     )
-
-
-def _uuid(name: str, **options: object) -> Column[object]:
-    return Column(name, UUID(as_uuid=True), **options)  # type: ignore[arg-type]
-
-
-def _flag(name: str) -> Column[bool]:
-    return Column(name, Boolean, nullable=False, server_default=text("false"))
-
-
-def _words(name: str) -> Column[str]:
-    return Column(name, Text, nullable=False, server_default=text("''"))
-
-
-def _version() -> Column[int]:
-    return Column("version", BigInteger, nullable=False)

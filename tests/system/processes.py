@@ -57,6 +57,7 @@ class ServiceProcess:
                     "SUHDE_DATABASE_URL": self.database_url,
                     "SUHDE_BROKER_URL": self.broker_url,
                     "SUHDE_API_KEY": KEY,
+                    "SUHDE_LINK_KEY": KEY,
                     "SUHDE_PORT": str(self.port),
                 },
             )

@@ -89,13 +89,16 @@ async def test_an_invoice_makes_a_recipient_and_a_ban_refuses_him(
         "/v1/segments",
         json={
             "name": "Since 2024",
-            "rule": {"op": "relationship_start_between", "from_day": "2024-01-01"},
+            "rule": {"op": "relationship_start", "from_day": "2024-01-01"},
         },
     )
     segment = f"/v1/segments/{made.json()['segment_id']}"
 
     async def counted(channel: str, **want: int) -> bool:
-        found = (await suhde.get(f"{segment}/counts")).json()
+        answer = await suhde.get(f"{segment}/counts")
+        # Its members are being found.
+        assert answer.status_code == 200, answer.text
+        found = answer.json()
         of = found.get("channels", found)[channel]
         assert {name: of[name] for name in want} == want
         return True

@@ -22,6 +22,7 @@ from apps.embedded.application import Embedded
 from apps.embedded.demo.calls import load_calls, set_targets
 from apps.embedded.demo.deals import load_deals, make_groups, want_revenue
 from apps.embedded.demo.pipeline_summary import print_pipeline
+from apps.embedded.demo.segments import print_segments
 from apps.embedded.demo.summary import print_summary, print_week
 from shared.chassis.parking import count_by_state
 
@@ -86,6 +87,7 @@ async def replay(
     )
     await print_week(client, embedded, console, address, team)
     await print_pipeline(client, embedded, console, address, team)
+    await print_segments(client, console, address)
 
 
 def customer_events() -> Iterator[dict[str, Any]]:

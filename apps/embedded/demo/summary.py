@@ -10,13 +10,14 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from apps.embedded.application import Embedded
+from apps.embedded.demo.asking import made_segment, when_there
 from apps.embedded.demo.calls import SALES_ACTION, SELLERS, service_of
 from services.activities.domain.periods import Period
 
-SEGMENT = {
+SEGMENT: dict[str, Any] = {
     "name": "Demo: customers since the first half of 2011",
     "rule": {
-        "op": "relationship_start_between",
+        "op": "relationship_start",
         "from_day": "2011-01-01",
         "before_day": "2011-07-01",
     },
@@ -135,17 +136,8 @@ async def _starts(engine: AsyncEngine, console: Console) -> None:
 
 
 async def _segment(client: httpx.AsyncClient, console: Console) -> None:
-    made = await client.post(
-        "/v1/segments", json=SEGMENT, headers={"Idempotency-Key": "demo-segment"}
-    )
-    if made.status_code in (200, 201):
-        segment_id = made.json()["segment_id"]
-    else:
-        page = (await client.get("/v1/segments")).json()
-        segment_id = next(
-            item["segment_id"] for item in page["items"] if item["name"] == SEGMENT["name"]
-        )
-    counts = (await client.get(f"/v1/segments/{segment_id}/counts")).json()
+    segment_id = await made_segment(client, SEGMENT)
+    counts = await when_there(client, f"/v1/segments/{segment_id}/counts")
     table = Table(
         "channel", "members", "mailable", "banned", "without address", title=str(SEGMENT["name"])
     )

@@ -26,7 +26,8 @@ from shared.chassis.http.paging import (
 )
 from shared.chassis.http.shapes import Number, storable
 from shared.chassis.unit_of_work import UnitOfWorkFactory
-from shared.lists.api import Language
+from shared.lists.api import Language, NamedValue
+from shared.projection.shapes import NamedContact, NamedCustomer
 
 Numbers = Annotated[list[Number], Field(max_length=100)] | None
 Fragment = Annotated[
@@ -36,28 +37,6 @@ Fragment = Annotated[
         f"{LOOKED_AT_MOST:,} activities a page, so a page may be short, or empty, before the last"
     ),
 ]
-
-
-class NamedValue(BaseModel):
-    """A value of a list with its title in the language asked for."""
-
-    number: int
-    title: str
-
-
-class NamedCustomer(BaseModel):
-    """The customer that an activity was recorded for; its name stays when it is deleted."""
-
-    customer_id: UUID
-    number: str
-    name: str
-
-
-class NamedContact(BaseModel):
-    """A contact; the name of one who was erased is empty."""
-
-    contact_id: UUID
-    name: str
 
 
 class NamedSeller(BaseModel):
@@ -74,7 +53,7 @@ class ActivityRow(BaseModel):
 
     activity_id: UUID
     version: int
-    customer: NamedCustomer
+    customer: NamedCustomer = Field(description="the one that it was recorded for")
     contacts: list[NamedContact]
     opportunity_id: UUID | None
     follows: UUID | None

@@ -6,7 +6,7 @@ from services.activities.handlers.keep_tally import keep_tally
 from services.activities.handlers.live import known_activity, locked_activity
 from services.activities.handlers.tell_activities import tell_activities
 from services.activities.persistence import activities as store
-from shared.chassis.errors import StaleVersion
+from shared.chassis.errors import check_version
 from shared.chassis.unit_of_work import UnitOfWork
 
 
@@ -24,8 +24,7 @@ async def restore_activity(activity_id: UUID, uow: UnitOfWork, *, expected: int)
     await store.keep_categories(uow.connection, [activity_id])
     rows = await store.fetch_activities(uow.connection, [activity_id], lock=True)
     row = known_activity(rows, activity_id)
-    if row.version != expected:
-        raise StaleVersion(f"The activity is at version {row.version}, not {expected}.")
+    check_version("activity", row.version, expected)
     if row.deleted_at is None:
         return
     await store.set_deleted(uow.connection, [activity_id], deleted=False, now=uow.now)

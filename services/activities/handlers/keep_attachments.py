@@ -18,7 +18,7 @@ from services.activities.persistence import attachments as store
 from services.activities.persistence.activities import fetch_activities
 from services.activities.persistence.erasure import has_erased_contact
 from shared.chassis.crash_points import crash_point
-from shared.chassis.errors import Kind, Refusal, StaleVersion, Unavailable
+from shared.chassis.errors import Kind, Refusal, Unavailable, check_version
 from shared.chassis.ids import new_id
 from shared.chassis.unit_of_work import UnitOfWork
 
@@ -140,8 +140,7 @@ async def locked_attachment(
     live_activity(rows, activity_id)
     row = await store.find_attachment(uow.connection, activity_id, attachment_id, lock=True)
     row = live_attachment(row, attachment_id, deleted=deleted)
-    if row.version != expected:
-        raise StaleVersion(f"The attachment is at version {row.version}, not {expected}.")
+    check_version("attachment", row.version, expected)
     return row
 
 

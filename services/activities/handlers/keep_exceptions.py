@@ -13,7 +13,7 @@ from services.activities.handlers.tell_progress import tell_shares
 from services.activities.persistence import targets as store
 from services.activities.persistence.progress import Subject, shares_in
 from services.activities.persistence.tally import hold_tally
-from shared.chassis.errors import Kind, Refusal, StaleVersion
+from shared.chassis.errors import Kind, Refusal, check_version
 from shared.chassis.ids import new_id
 from shared.chassis.unit_of_work import UnitOfWork
 
@@ -75,8 +75,7 @@ async def remove_exception(
     """Take back an exception that is still at the expected version; return what it was."""
     await hold_tally(uow.connection)
     row = await found_exception(exception_id, uow)
-    if row.version != expected:
-        raise StaleVersion(f"The exception is at version {row.version}, not {expected}.")
+    check_version("exception", row.version, expected)
     await store.remove_exception(uow.connection, exception_id)
     await _tell(Period(row.period), row.first_day, uow, today=today)
     return row

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.engine import Row
 
 from services.activities.persistence import sellers as store
-from shared.chassis.errors import Kind, Refusal, StaleVersion
+from shared.chassis.errors import Kind, Refusal, check_version
 from shared.chassis.unit_of_work import UnitOfWork
 
 
@@ -84,6 +84,5 @@ async def _locked(seller: str, expected: int, uow: UnitOfWork) -> Row[Any]:
     present = await store.find_seller(uow.connection, seller, lock=True)
     if present is None:
         raise SellerNotFound(f"There is no seller {seller!r}.")
-    if present.version != expected:
-        raise StaleVersion(f"The seller is at version {present.version}, not {expected}.")
+    check_version("seller", present.version, expected)
     return present

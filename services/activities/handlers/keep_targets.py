@@ -19,7 +19,7 @@ from services.activities.persistence import targets as store
 from services.activities.persistence.progress import Subject, shares_in, shares_of
 from services.activities.persistence.sellers import keep_sellers
 from services.activities.persistence.tally import hold_tally
-from shared.chassis.errors import InvalidField, Kind, Refusal, StaleVersion
+from shared.chassis.errors import InvalidField, Kind, Refusal, check_version
 from shared.chassis.ids import new_id
 from shared.chassis.unit_of_work import UnitOfWork
 from shared.lists.store import find_values
@@ -192,8 +192,7 @@ async def _target_category(number: int, uow: UnitOfWork) -> Row[Any]:
 async def _held(target_id: UUID, expected: int, uow: UnitOfWork) -> Row[Any]:
     await hold_tally(uow.connection)
     row = await found_target(target_id, uow, lock=True)
-    if row.version != expected:
-        raise StaleVersion(f"The target is at version {row.version}, not {expected}.")
+    check_version("target", row.version, expected)
     return row
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.engine import Row
 
 from services.activities.persistence.activities import fetch_activities
-from shared.chassis.errors import Kind, Refusal, StaleVersion
+from shared.chassis.errors import Kind, Refusal, check_version
 from shared.chassis.unit_of_work import UnitOfWork
 
 
@@ -41,6 +41,5 @@ async def locked_activity(activity_id: UUID, expected: int, uow: UnitOfWork) -> 
     """Lock a live activity that is still at the expected version, and return it."""
     rows = await fetch_activities(uow.connection, [activity_id], lock=True)
     row = live_activity(rows, activity_id)
-    if row.version != expected:
-        raise StaleVersion(f"The activity is at version {row.version}, not {expected}.")
+    check_version("activity", row.version, expected)
     return row

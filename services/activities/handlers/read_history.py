@@ -1,67 +1,26 @@
 """What the history of an activity shows of its own: names for what its columns hold as keys."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.history.read import FieldChange, Naming, mentioned, named
 from shared.history.store import named_keys
-from shared.projection.store import find_contacts, find_customers
+from shared.projection.naming import customer_and_contacts
 
 _VALUES = frozenset({"category", "kind", "type", "attributes"})
-
-
-@dataclass(frozen=True, slots=True)
-class CustomerName:
-    """A customer by what people know it as now."""
-
-    customer_id: UUID
-    number: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class ContactName:
-    """A contact by what people know him as now; the name of one who was erased is empty."""
-
-    contact_id: UUID
-    name: str
 
 
 async def own_fields(connection: AsyncConnection, record: str, rows: Sequence[Row[Any]]) -> Naming:
     """Return how values of lists, the customer and the contacts of an activity are shown."""
     values = await named_keys(connection, mentioned(rows, _VALUES))
-    customers = await find_customers(connection, _ids(rows, "customer_id"))
-    contacts = await find_contacts(connection, _ids(rows, "contacts"))
+    people = await customer_and_contacts(connection, rows)
 
     def naming(field: str, before: Any, after: Any) -> FieldChange | None:
         if field in _VALUES:
             return FieldChange(field, named(before, values), named(after, values))
-        if field == "customer_id":
-            return FieldChange(
-                "customer", _customer(before, customers), _customer(after, customers)
-            )
-        if field == "contacts":
-            return FieldChange(field, _contacts(before, contacts), _contacts(after, contacts))
-        return None
+        return people(field, before, after)
 
     return naming
-
-
-def _ids(rows: Sequence[Row[Any]], field: str) -> set[UUID]:
-    held = [side[field] for row in rows for side in (row.before, row.after) if field in side]
-    return {UUID(one) for value in held for one in (value if isinstance(value, list) else [value])}
-
-
-def _customer(held: str, customers: Mapping[UUID, Row[Any]]) -> CustomerName:
-    row = customers[UUID(held)]
-    return CustomerName(row.customer_id, row.number, row.name)
-
-
-def _contacts(held: Sequence[str], contacts: Mapping[UUID, Row[Any]]) -> list[ContactName]:
-    rows = [contacts[UUID(one)] for one in held]
-    return [ContactName(row.contact_id, row.name) for row in rows]

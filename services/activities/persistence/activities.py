@@ -40,6 +40,25 @@ async def fetch_activities(
     return {row.activity_id: row for row in result}
 
 
+async def next_activities(
+    connection: AsyncConnection, *, after: UUID | None, limit: int
+) -> Sequence[UUID]:
+    """Return ids of activities behind one, deleted ones too."""
+    result = await connection.execute(
+        text(
+            "SELECT activity_id FROM activity WHERE CAST(:after AS uuid) IS NULL "
+            "OR activity_id > :after ORDER BY activity_id LIMIT :limit"
+        ),
+        {"after": after, "limit": limit},
+    )
+    return result.scalars().all()
+
+
+async def count_recorded(connection: AsyncConnection) -> int:
+    """Return how many activities there are and were."""
+    return int((await connection.execute(text("SELECT count(*) FROM activity"))).scalar_one())
+
+
 async def keep_categories(connection: AsyncConnection, activity_ids: Collection[UUID]) -> None:
     """Keep the categories of these activities from deletion, before they are locked and counted.
 

@@ -10,6 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.projection.groups import memberships
+
 
 @dataclass(frozen=True, slots=True)
 class MemberRow:
@@ -33,25 +35,8 @@ class GroupRow:
     members: tuple[MemberRow, ...] = ()
 
 
-def subtree_members(group: str) -> str:
-    """
-    Return a subquery of who is in a group or below it: (seller, since, until), both included.
-
-    `group` is an SQL expression for its id; that of an outer row asks for LATERAL. Each seller has
-    one row per stretch of days, so that nobody is there twice on a day who is in two groups below.
-    A ring of groups is walked once.
-    """
-    return f"""(
-        WITH RECURSIVE below (group_id) AS (
-            SELECT group_id FROM user_group WHERE group_id = {group} AND NOT removed
-            UNION
-            SELECT child.group_id FROM user_group AS child JOIN below
-              ON child.parent_id = below.group_id WHERE NOT child.removed
-        )
-        SELECT seller, lower(days) AS since, upper(days) - 1 AS until
-        FROM (SELECT seller, unnest(range_agg(daterange(since, until, '[]'))) AS days
-              FROM user_group_member JOIN below USING (group_id) GROUP BY seller) AS stretch
-    )"""
+MEMBERSHIPS = memberships("NOT {group}.removed")
+"""Who is in a group or below it: part of a WITH RECURSIVE."""
 
 
 async def save_groups(connection: AsyncConnection, rows: Sequence[GroupRow]) -> set[UUID]:

@@ -4,7 +4,7 @@ A fragment of text has no index: it is looked for among a bounded number of thos
 otherwise, and where the page is not full then, it ends behind the last one that was looked at.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,8 @@ from services.activities.domain.lists import (
     ACTIVITY_TYPE,
 )
 from services.activities.domain.search import ActivityFilter
+from shared.chassis.conditions import Conditions, escaped
+from shared.lists.store import keys_of
 from shared.projection.merged import with_merged
 
 FEW_HITS = 4000
@@ -34,28 +36,10 @@ Place = tuple[datetime, UUID]
 
 
 @dataclass(slots=True)
-class _Query:
-    """Conditions, all of which must hold, with the values they need, and what they sort by."""
+class _Query(Conditions):
+    """What finds activities, and what they are sorted by."""
 
-    order: str
-    conditions: list[str]
-    values: dict[str, Any] = field(default_factory=dict)
-
-    def add(self, condition: str, **values: Any) -> None:
-        self.conditions.append(condition)
-        self.values |= values
-
-    def add_one_of(self, column: str, cast: str, wanted: Collection[Any]) -> None:
-        """Let a column be one of some; where there is one only, an index gives the order too."""
-        if len(wanted) == 1:
-            (one,) = wanted
-            self.add(f"{column} = CAST(:{column} AS {cast})", **{column: one})
-        else:
-            self.add(f"{column} = ANY(CAST(:{column} AS {cast}[]))", **{column: list(wanted)})
-
-    @property
-    def where(self) -> str:
-        return " AND ".join(self.conditions)
+    order: str = field(kw_only=True)
 
 
 async def search_activities(
@@ -92,7 +76,7 @@ async def _page(
     """
     values = {**query.values, "most": limit}
     if fragment is not None:
-        values |= {"most": LOOKED_AT_MOST, "pattern": f"%{_escaped(fragment)}%", "limit": limit}
+        values |= {"most": LOOKED_AT_MOST, "pattern": f"%{escaped(fragment)}%", "limit": limit}
         page = f"""
             SELECT activity_id, place FROM ({page}) AS looked_at
             WHERE lower(subject) LIKE lower(:pattern) OR lower(memo) LIKE lower(:pattern)
@@ -118,9 +102,9 @@ async def _last_looked_at(connection: AsyncConnection, query: _Query) -> Place |
 async def _prepared(connection: AsyncConnection, wanted: ActivityFilter) -> _Query | None:
     """Return what finds activities; None where nothing can match."""
     query = (
-        _Query("deleted_at", ["deleted_at IS NOT NULL"])
+        _Query(["deleted_at IS NOT NULL"], order="deleted_at")
         if wanted.deleted
-        else _Query("starts_at", ["deleted_at IS NULL"])
+        else _Query(["deleted_at IS NULL"], order="starts_at")
     )
     if wanted.customer_id is not None:
         query.add_one_of(
@@ -157,7 +141,7 @@ async def _add_arrays(
     connection: AsyncConnection, query: _Query, attributes: Sequence[int], participant: str | None
 ) -> None:
     """Add what arrays must hold, which few may: those are named, for the planner cannot know it."""
-    looked_up = _Query(query.order, query.conditions[:1])
+    looked_up = Conditions(query.conditions[:1])
     if attributes:
         looked_up.add("attributes @> CAST(:attributes AS int[])", attributes=list(attributes))
     if participant is not None:
@@ -188,24 +172,7 @@ async def _keys(connection: AsyncConnection, wanted: ActivityFilter) -> dict[str
         **{name: getattr(wanted, column) for name, column in _SINGLE.items()},
         ACTIVITY_ATTRIBUTE: wanted.attribute,
     }
-    keys: dict[str, list[int]] = {name: [] for name in named}
-    if not any(named.values()):
-        return keys
-    result = await connection.execute(
-        text(
-            """
-            SELECT DISTINCT value.list, value.key
-            FROM unnest(CAST(:lists AS text[]), CAST(:numbers AS int[])) AS wanted (list, number)
-            JOIN list_value AS value USING (list, number)
-            """
-        ),
-        {
-            "lists": [name for name, numbers in named.items() for _ in numbers],
-            "numbers": [number for numbers in named.values() for number in numbers],
-        },
-    )
-    for row in result:
-        keys[row.list].append(row.key)
+    keys = await keys_of(connection, named)
     one_each = all(keys[name] for name, numbers in named.items() if numbers)
     every = len(keys[ACTIVITY_ATTRIBUTE]) == len(set(wanted.attribute))
     return keys if one_each and every else None
@@ -217,10 +184,6 @@ async def fetch_shown(
     """Return activities in the order of these ids, what they name by its name; one statement."""
     result = await connection.execute(_SHOWN, {"ids": list(activity_ids), "language": language})
     return result.all()
-
-
-def _escaped(fragment: str) -> str:
-    return fragment.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _value(condition: str) -> str:

@@ -19,7 +19,8 @@ from services.activities.domain.lists import (
     ACTIVITY_TYPE,
 )
 from services.activities.domain.statistics import Dimension, Question
-from shared.projection.survivors import survivor_of
+from services.activities.persistence.groups import MEMBERSHIPS
+from shared.projection.held import COVERS, STANDING
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +44,18 @@ async def count_lines(
     parts = [_part(name, place) for place, name in enumerate(question.by)]
     reads = sorted({column for part in parts for column in part.reads})
     conditions, values = _filters(question)
-    raw = bool({"attributes", "held"} & set(reads) or question.attributes or question.held)
+    raw = bool({"attributes", "holding"} & set(reads) or question.attributes or question.held)
+    holder = "JOIN holder USING (customer_id)" if "holding" in reads else ""
     keys = [f"{part.key} AS {name}" for part, name in zip(parts, ("first", "second"), strict=False)]
     grouped = ", ".join(str(place + 1) for place in range(len(parts)))
     statement = f"""
         WITH RECURSIVE {_SHARED},
         counted AS MATERIALIZED (
-            {_counted(reads, conditions, "activity_count" if not raw else _ACTIVITIES)}
+            SELECT {", ".join(f"{_COLUMNS[one]} AS {one}" for one in reads)},
+                   sum(done) AS done, sum(open) AS open
+            FROM {_ACTIVITIES if raw else "activity_count"} AS source {holder}
+            WHERE {" AND ".join(("day BETWEEN :since AND :until", *conditions))}
+            GROUP BY {", ".join(_COLUMNS[one] for one in reads)}
         ), line AS (
             SELECT {", ".join(keys)}, CAST(sum(done) AS int) AS done, CAST(sum(open) AS int) AS open
             FROM counted {"".join(part.join for part in parts)}
@@ -99,26 +105,6 @@ async def customer_lists(connection: AsyncConnection) -> list[str]:
     return list(result.scalars())
 
 
-def _counted(reads: Sequence[str], conditions: Sequence[str], source: str) -> str:
-    """Return the statement that counts by these columns."""
-    # Many customers hold the same: first by customer, then by what is held.
-    base = ["customer_id" if one == "held" else one for one in reads]
-    counted = f"""
-        SELECT {", ".join(f"{_COLUMNS[one]} AS {one}" for one in base)},
-               sum(done) AS done, sum(open) AS open
-        FROM {source} AS source
-        WHERE {" AND ".join(("day BETWEEN :since AND :until", *conditions))}
-        GROUP BY {", ".join(_COLUMNS[one] for one in base)}
-    """
-    if "held" not in reads:
-        return counted
-    return f"""
-        SELECT {", ".join(reads)}, sum(done) AS done, sum(open) AS open
-        FROM ({counted}) AS by_customer JOIN standing USING (customer_id)
-        GROUP BY {", ".join(reads)}
-    """
-
-
 def _part(name: str, place: int) -> _Part:
     match name:
         case Dimension.KIND | Dimension.TYPE | Dimension.CATEGORY:
@@ -142,9 +128,9 @@ def _part(name: str, place: int) -> _Part:
             )
     value = f"value_{place}"
     return _Part(
-        ("held",),
+        ("holding",),
         f"{value}.token",
-        f" LEFT JOIN LATERAL ({_VALUES.format(list=f':list_{place}')}) AS {value} ON true",
+        f" LEFT JOIN ({_VALUES.format(list=f':list_{place}')}) AS {value} USING (holding)",
     )
 
 
@@ -178,10 +164,7 @@ def _keys(name: str) -> str:
 
 _DATE_OF = "CAST(date_trunc('{}', CAST(day AS timestamp)) AS date)"
 _COLUMNS: dict[str, str] = {
-    **{
-        one: one
-        for one in ("kind", "type", "category", "seller", "day", "attributes", "customer_id")
-    },
+    **{one: one for one in ("kind", "type", "category", "seller", "day", "attributes", "holding")},
     **{str(one): _DATE_OF.format(one) for one in (Dimension.WEEK, Dimension.MONTH)},
 }
 _ACTIVITIES = """
@@ -190,33 +173,14 @@ _ACTIVITIES = """
             CASE state WHEN 'open' THEN 1 ELSE 0 END AS open
      FROM activity WHERE deleted_at IS NULL)
 """
-# Who is in a group or in one below it, and when: days that are in several ways are once.
 _SHARED = f"""
-    group_covers (above, group_id) AS (
-        SELECT group_id, group_id FROM user_group WHERE NOT removed
-        UNION
-        SELECT group_covers.above, below.group_id
-        FROM group_covers JOIN user_group AS below ON below.parent_id = group_covers.group_id
-                                                  AND NOT below.removed
-    ), membership AS (
-        SELECT group_covers.above AS group_id, seller,
-               unnest(range_agg(daterange(since, until, '[]'))) AS days
-        FROM group_covers JOIN user_group_member USING (group_id)
-        WHERE until IS NULL OR until >= since
-        GROUP BY group_covers.above, seller
-    ), covers (above, token) AS (
-        SELECT token, token FROM classification WHERE NOT removed
-        UNION
-        SELECT covers.above, below.token
-        FROM covers JOIN classification AS below ON below.above = covers.token AND NOT below.removed
-                    AND below.list_name = split_part(covers.above, '/', 1)
-    ), standing AS (
-        SELECT customer_id, held FROM customer WHERE merged_into IS NULL
-        UNION ALL
-        SELECT merged.customer_id, survivor.held
-        FROM customer AS merged
-        JOIN customer AS survivor ON survivor.customer_id = {survivor_of("merged")}
-        WHERE merged.merged_into IS NOT NULL
+    {MEMBERSHIPS}, {COVERS}, {STANDING},
+    -- Texts are slow to hash and to compare: a number of 64 bits stands for all that a customer
+    -- holds. It is reckoned once for each; without the OFFSET, once for each activity.
+    holder AS (
+        SELECT customer_id, hash_array_extended(held, 0) AS holding FROM standing OFFSET 0
+    ), holding AS (
+        SELECT hash_array_extended(held, 0) AS holding, held FROM customer GROUP BY held
     )
 """
 _IN_GROUPS = """
@@ -230,6 +194,7 @@ _HOLDS = """
         WHERE held && ARRAY(SELECT token FROM covers WHERE above = ANY(CAST(:held AS text[]))))
 """
 _VALUES = """
-    SELECT DISTINCT covers.above AS token FROM covers
-    WHERE covers.token = ANY(counted.held) AND split_part(covers.above, '/', 1) = {list}
+    SELECT DISTINCT holding, covers.above AS token
+    FROM holding CROSS JOIN unnest(held) AS one (token) JOIN covers USING (token)
+    WHERE split_part(covers.above, '/', 1) = {list}
 """

@@ -2,7 +2,6 @@
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     CheckConstraint,
     Column,
     Date,
@@ -18,7 +17,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
-from shared.chassis.tables import NAMING, add_chassis_tables, add_jobs_table, moment
+from shared.chassis.tables import (
+    NAMING,
+    add_chassis_tables,
+    add_jobs_table,
+    flag,
+    moment,
+    uuid,
+    version,
+    words,
+)
 from shared.history.tables import add_history_table
 from shared.imports.tables import add_import_tables
 from shared.lists.tables import add_list_tables
@@ -35,31 +43,15 @@ add_history_table(metadata)
 add_projection_tables(metadata)
 
 
-def _uuid(name: str, **options: object) -> Column[object]:
-    return Column(name, UUID(as_uuid=True), **options)  # type: ignore[arg-type]
-
-
-def _flag(name: str) -> Column[bool]:
-    return Column(name, Boolean, nullable=False, server_default=text("false"))
-
-
-def _words(name: str) -> Column[str]:
-    return Column(name, Text, nullable=False, server_default=text("''"))
-
-
-def _version() -> Column[int]:
-    return Column("version", BigInteger, nullable=False)
-
-
 # --- Milestones. They are read off what was told of a customer: a turn lies between two versions.
 Table(
     "customer_word",
     metadata,
-    _uuid("customer_id", primary_key=True),
+    uuid("customer_id", primary_key=True),
     Column("version", BigInteger, primary_key=True),
     moment("at", nullable=False),
-    _flag("deleted"),
-    _uuid("merged_into"),
+    flag("deleted"),
+    uuid("merged_into"),
     Column("status", Integer),
     Column("ended_on", Date),
 )
@@ -67,14 +59,14 @@ Table(
 Table(
     "milestone",
     metadata,
-    _uuid("customer_id", primary_key=True),
+    uuid("customer_id", primary_key=True),
     # Which of several of its kind, such as a version; empty where there can be one only.
     Column("key", Text, primary_key=True),
     Column("kind", Text, primary_key=True),
-    _version(),
+    version(),
     moment("at", nullable=False),
     # What was told first and then taken back stays, so that what is late changes nothing.
-    _flag("withdrawn"),
+    flag("withdrawn"),
     Column("facts", JSONB, nullable=False, server_default=text("'{}'")),
     Index(
         "ix_milestone_at",
@@ -91,8 +83,8 @@ Table(
     "seller",
     metadata,
     Column("seller", Text, primary_key=True),
-    _version(),
-    _words("name"),
+    version(),
+    words("name"),
     Column("email", Text),
     # His last day: nothing is assigned to him after it.
     Column("left_on", Date),
@@ -102,19 +94,19 @@ Table(
 Table(
     "user_group",
     metadata,
-    _uuid("group_id", primary_key=True),
-    _version(),
-    _words("title"),
-    _words("kind"),
+    uuid("group_id", primary_key=True),
+    version(),
+    words("title"),
+    words("kind"),
     # No foreign key: groups may be told in any order.
-    _uuid("parent_id"),
-    _flag("removed"),
+    uuid("parent_id"),
+    flag("removed"),
     Index("ix_user_group_parent_id", "parent_id"),
 )
 Table(
     "user_group_member",
     metadata,
-    _uuid("group_id", primary_key=True),
+    uuid("group_id", primary_key=True),
     Column("seller", Text, primary_key=True),
     # Both included; the first day of all where nothing is known.
     Column("since", Date, primary_key=True),
@@ -126,12 +118,12 @@ Table(
 Table(
     "activity",
     metadata,
-    _uuid("activity_id", primary_key=True),
-    _version(),
+    uuid("activity_id", primary_key=True),
+    version(),
     Column("customer_id", ForeignKey("customer.customer_id"), nullable=False),
     # As `activity_contact` has them, so that their history is kept with the rest.
     Column("contacts", ARRAY(UUID(as_uuid=True)), nullable=False, server_default=text("'{}'")),
-    _uuid("opportunity_id"),
+    uuid("opportunity_id"),
     # The done one that it was made from.
     Column("follows", ForeignKey("activity.activity_id")),
     Column("category", ForeignKey("list_value.key"), nullable=False),
@@ -149,10 +141,10 @@ Table(
     Column("channel", Text),
     Column("direction", Text),
     Column("subject", Text, nullable=False),
-    _words("memo"),
-    _words("result"),
+    words("memo"),
+    words("result"),
     # Whether its category was a sales target when it was recorded (LE-A5).
-    _flag("counts_to_target"),
+    flag("counts_to_target"),
     # The key it has where it was imported from.
     Column("source", Text),
     Column("ref", Text),
@@ -251,7 +243,7 @@ Table(
     metadata,
     # Empty: with anybody.
     Column("seller", Text, primary_key=True),
-    _uuid("customer_id", primary_key=True),
+    uuid("customer_id", primary_key=True),
     # Of the last done activity; none where all that there were are gone.
     Column("day", Date),
     Index("ix_last_contact_day", "seller", "day", "customer_id"),
@@ -272,8 +264,8 @@ Table(
 Table(
     "attachment",
     metadata,
-    _uuid("attachment_id", primary_key=True),
-    _version(),
+    uuid("attachment_id", primary_key=True),
+    version(),
     Column("activity_id", ForeignKey("activity.activity_id"), nullable=False),
     Column("kind", Text, nullable=False),
     Column("name", Text, nullable=False),
@@ -300,11 +292,11 @@ Table(
 Table(
     "target",
     metadata,
-    _uuid("target_id", primary_key=True),
-    _version(),
+    uuid("target_id", primary_key=True),
+    version(),
     # One of the two: a seller, or a group with all groups below it.
     Column("seller", ForeignKey("seller.seller")),
-    _uuid("group_id"),
+    uuid("group_id"),
     Column("category", ForeignKey("list_value.key"), nullable=False, index=True),
     Column("period", Text, nullable=False),
     # Holds from this period on, until another one of the same subject, category and period begins.
@@ -326,15 +318,15 @@ Table(
 Table(
     "target_exception",
     metadata,
-    _uuid("exception_id", primary_key=True),
-    _version(),
+    uuid("exception_id", primary_key=True),
+    version(),
     # Neither: of everybody.
     Column("seller", ForeignKey("seller.seller")),
-    _uuid("group_id"),
+    uuid("group_id"),
     Column("period", Text, nullable=False),
     Column("first_day", Date, nullable=False),
     Column("percent", SmallInteger, nullable=False),
-    _words("reason"),
+    words("reason"),
     moment("created_at", nullable=False),
     moment("updated_at", nullable=False),
     CheckConstraint("seller IS NULL OR group_id IS NULL", name="one_subject"),
@@ -352,7 +344,7 @@ Table(
     metadata,
     Column("target_id", ForeignKey("target.target_id", ondelete="CASCADE"), primary_key=True),
     Column("first_day", Date, primary_key=True),
-    _version(),
+    version(),
     Column("done", Integer, nullable=False),
     Column("wanted", Integer, nullable=False),
 )
@@ -361,9 +353,9 @@ Table(
 Table(
     "calendar_feed",
     metadata,
-    _uuid("feed_id", primary_key=True),
+    uuid("feed_id", primary_key=True),
     Column("seller", ForeignKey("seller.seller"), nullable=False, index=True),
-    _words("title"),
+    words("title"),
     # Of the secret in the address, which is shown once and kept nowhere.
     Column("secret_hash", LargeBinary, nullable=False, unique=True),
     moment("created_at", nullable=False),

@@ -1,29 +1,23 @@
 """Routes of imports: send a file, map its columns, rehearse, run, see every row's fate, undo."""
 
-import hashlib
-import os
-import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.customers.api.operations import LANE, UndoneOutput, ask_undo
 from services.customers.domain.import_fields import HEADERS, is_field, proposed
 from services.customers.domain.lists import LISTS
 from services.customers.handlers.keep_imports import (
-    MAX_FILE,
     REHEARSAL,
     RUN,
     ImportBusy,
     ImportNotMapped,
-    Upload,
     ask_import,
     drop_import,
     existing_import,
@@ -41,24 +35,19 @@ from shared.chassis.http.invalid import InvalidRequest
 from shared.chassis.http.jobs import JobOutput, begins_job, job_output, write_job
 from shared.chassis.http.limits import BodyTooLarge
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of, read_cursor
-from shared.chassis.http.shapes import Input, storable
+from shared.chassis.http.shapes import Input, Required
 from shared.chassis.http.writes import Answer, Expected, etag, write
 from shared.chassis.job_runner import JobRunner
 from shared.chassis.jobs import Job, State, Stepwise, Work, find_jobs
 from shared.chassis.sheets import FileTooLarge, FileUnreadable
 from shared.chassis.spreadsheet import CSV, csv_lines
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from shared.imports.uploads import MAX_FILE, Upload, Uploads, delimiter_of
 
 PATH = "/v1/imports"
-MOST_UPLOADS = 2
 FIRST_ROWS = 5
 EXPORTED_AT_ONCE = 5000
 
-Text = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
-    AfterValidator(storable),
-]
 Fate = Literal["created", "changed", "unchanged", "refused"]
 
 
@@ -232,7 +221,7 @@ def _state(row: Any, job: Job | None) -> Any:
 def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> APIRouter:
     """Return the routes of imports."""
     router = APIRouter(prefix="/v1", tags=["imports"])
-    uploading = 0
+    uploads = Uploads(TooManyUploads)
 
     @router.get("/import-fields")
     async def fields() -> list[FieldOutput]:
@@ -273,29 +262,20 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
     async def send(
         request: Request,
         source: Annotated[
-            Text, Query(description="whose keys the file's keys are", examples=["/crm/old"])
+            Required, Query(description="whose keys the file's keys are", examples=["/crm/old"])
         ],
         name: Annotated[
-            Text, Query(description="such as the file's name", examples=["customers.csv"])
+            Required, Query(description="such as the file's name", examples=["customers.csv"])
         ],
         encoding: Annotated[str | None, Query(max_length=40)] = None,
         delimiter: Annotated[str | None, Query(max_length=5)] = None,
-        sheet: Annotated[Text | None, Query(description="of a workbook; else the first")] = None,
+        sheet: Annotated[
+            Required | None, Query(description="of a workbook; else the first")
+        ] = None,
     ) -> Response:
         """Send a CSV or XLSX file as the body; nothing is changed before the import is run."""
-        nonlocal uploading
-        if uploading >= MOST_UPLOADS:
-            raise TooManyUploads(f"{MOST_UPLOADS} files are being read.")
-        uploading += 1
-        descriptor, kept = tempfile.mkstemp(prefix="suhde-import-")
-        try:
-            digest = hashlib.sha256()
-            with os.fdopen(descriptor, "wb") as file:
-                async for part in request.stream():
-                    digest.update(part)
-                    file.write(part)
-            tab = {"tab": "\t", "\\t": "\t"}.get(delimiter or "", delimiter)
-            upload = Upload(Path(kept), source, name, encoding, tab or None, sheet)
+        async with uploads.receive(request.stream()) as (path, digest):
+            upload = Upload(path, source, name, encoding, delimiter_of(delimiter), sheet)
 
             async def work(unit: UnitOfWork) -> Answer:
                 import_id = await take_file(upload, unit)
@@ -306,10 +286,7 @@ def imports_router(units: UnitOfWorkFactory, here: Here, jobs: JobRunner) -> API
                     headers={"ETag": etag(row.version), "Location": f"{PATH}/{import_id}"},
                 )
 
-            return await write(request, units, work, body_digest=digest.digest())
-        finally:
-            uploading -= 1
-            os.unlink(kept)
+            return await write(request, units, work, body_digest=digest)
 
     @router.get("/imports")
     async def show_all(cursor: Cursor = None, limit: Limit = 50) -> Page[ImportOutput]:

@@ -29,7 +29,7 @@ from services.customers.persistence.register import (
     take_consent_numbers,
 )
 from services.customers.persistence.rows import customer_bans
-from shared.chassis.errors import Kind, Refusal, StaleVersion
+from shared.chassis.errors import Kind, Refusal, check_version
 from shared.chassis.unit_of_work import UnitOfWork
 
 
@@ -83,8 +83,7 @@ async def ban_contact(
     if await contact_heir(uow.connection, contact_id) != heir:
         raise MergedMeanwhile("The contact was merged into another just now.")
     version, attributes = locked[contact_id]
-    if expected is not None and version != expected:
-        raise StaleVersion(f"The contact is at version {version}, not {expected}.")
+    check_version("contact", version, expected)
     banned: set[int] = set()
     freed: set[int] = set()
     for name, channel in CHANNEL_OF.items():

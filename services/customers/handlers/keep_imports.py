@@ -1,11 +1,10 @@
 """Take in files of customers and contacts, map their columns, have them rehearsed and run."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date
-from itertools import islice
-from pathlib import Path
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -15,16 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.customers.domain.import_fields import MATCHES, Column, checked_columns
 from services.customers.handlers.run_import import ImportNotFound
 from services.customers.persistence import imports as store
-from shared.chassis.errors import InvalidField, Kind, Refusal, StaleVersion
+from shared.chassis.errors import InvalidField, Kind, Refusal, check_version
 from shared.chassis.ids import new_id
 from shared.chassis.job_runner import JobRunner
 from shared.chassis.jobs import Job, find_job
-from shared.chassis.sheets import Sheet, read_csv
 from shared.chassis.unit_of_work import UnitOfWork
-from shared.chassis.workbooks import OLD_OFFICE, ZIP, read_workbook
+from shared.imports.uploads import Upload, keep_rows, read_upload
 
-MAX_FILE = 50 * 1_048_576
-BATCH = 5000
 REHEARSAL, RUN = "import-rehearsal", "import-run"
 
 
@@ -44,21 +40,9 @@ class ImportBusy(Refusal):
     remedy = "Wait for the job or cancel it. What has been run is not run again: send a new file."
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A file that somebody has sent, and what he says of it."""
-
-    path: Path
-    source: str
-    name: str
-    encoding: str | None = None
-    delimiter: str | None = None
-    sheet: str | None = None
-
-
 async def take_file(upload: Upload, uow: UnitOfWork) -> UUID:
     """Read the file, keep its rows and return the import; a file that cannot be read is refused."""
-    sheet = await asyncio.to_thread(_read, upload)
+    sheet = await asyncio.to_thread(read_upload, upload)
     import_id = new_id()
     await store.insert_import(
         uow.connection,
@@ -74,26 +58,9 @@ async def take_file(upload: Upload, uow: UnitOfWork) -> UUID:
         },
         now=uow.now,
     )
-    count = 0
-    while batch := await asyncio.to_thread(_next, sheet.rows):
-        await store.copy_rows(uow.connection, import_id, batch)
-        count += len(batch)
-    if count == 0:
-        raise InvalidField("file", "has a header and no rows", "Send a file with rows.")
+    count = await keep_rows(sheet, partial(store.copy_rows, uow.connection, import_id))
     await store.set_rows(uow.connection, import_id, count)
     return import_id
-
-
-def _read(upload: Upload) -> Sheet:
-    with upload.path.open("rb") as file:
-        head = file.read(8)
-    if head.startswith(ZIP) or head == OLD_OFFICE:
-        return read_workbook(upload.path, sheet=upload.sheet)
-    return read_csv(upload.path, encoding=upload.encoding, delimiter=upload.delimiter)
-
-
-def _next(rows: Iterator[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
-    return list(islice(rows, BATCH))
 
 
 async def existing_import(
@@ -111,8 +78,7 @@ async def found_import(
 ) -> Row[Any]:
     """Return an import, locked; refuse one that is not there, or not at the expected version."""
     row = await existing_import(uow.connection, import_id, lock=True)
-    if expected is not None and row.version != expected:
-        raise StaleVersion(f"The import is at version {row.version}, not {expected}.")
+    check_version("import", row.version, expected)
     return row
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Row
 from services.customers.handlers.change_bans import ContactNotFound, CustomerNotFound
 from services.customers.persistence.contacts import fetch_contacts, lock_contacts
 from services.customers.persistence.documents import lock_customers
-from shared.chassis.errors import Refusal, StaleVersion
+from shared.chassis.errors import Refusal, check_version
 from shared.chassis.unit_of_work import UnitOfWork
 
 Rows = Mapping[UUID, Row[Any]]
@@ -58,8 +58,7 @@ def _refuse_merged(kind: str, record_id: UUID, row: Row[Any], refusal: type[Refu
 async def locked_customer(customer_id: UUID, expected: int, uow: UnitOfWork) -> Row[Any]:
     """Lock a customer and return its row; refuse one that is not live and a stale version."""
     row = live_customer(await lock_customers(uow.connection, [customer_id]), customer_id)
-    if row.version != expected:
-        raise StaleVersion(f"The customer is at version {row.version}, not {expected}.")
+    check_version("customer", row.version, expected)
     return row
 
 
@@ -67,6 +66,5 @@ async def locked_contact(contact_id: UUID, expected: int, uow: UnitOfWork) -> Ro
     """Lock a live contact and return its row with its customers; refuse a stale version."""
     await lock_contacts(uow.connection, [contact_id])
     row = live_contact(await fetch_contacts(uow.connection, [contact_id]), contact_id)
-    if row.version != expected:
-        raise StaleVersion(f"The contact is at version {row.version}, not {expected}.")
+    check_version("contact", row.version, expected)
     return row

@@ -1,7 +1,6 @@
 """Tell the whole state anew, for a listener whose database is new, lost or set back."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import text
@@ -32,14 +31,12 @@ from services.customers.persistence.register import (
     fetch_settings,
     raise_consent_seq,
 )
+from shared.chassis.republishing import Progress, by_chunks
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from shared.lists.store import all_values
 from shared.lists.tell import tell_rows
 
 CHUNK = 1000
-
-Progress = Callable[[int, int], None]
-"""Called with how many customers, contacts, projects and documents are told, and of how many."""
 
 
 async def republish(
@@ -66,31 +63,13 @@ async def republish(
         (next_projects, tell_projects),
         (next_documents, _tell_documents),
     ):
-        async for count in _by_chunks(units, after_these, tell, chunk):
+        async for count in by_chunks(units, after_these, tell, chunk):
             told += count
             progress(told, max(told, total))
     async with units() as unit:
         baseline = ConsentBaselined(after, through=await consent_seq(unit.connection))
         unit.record(baseline)
     return baseline
-
-
-async def _by_chunks(
-    units: UnitOfWorkFactory,
-    after_these: Callable[..., Awaitable[Sequence[Any]]],
-    tell: Callable[[Sequence[Any], UnitOfWork], Awaitable[None]],
-    chunk: int,
-) -> AsyncIterator[int]:
-    last: Any = None
-    while True:
-        async with units() as unit:
-            found = await after_these(unit.connection, after=last, limit=chunk)
-            if found:
-                await tell(found, unit)
-        if not found:
-            return
-        last = found[-1]
-        yield len(found)
 
 
 # Both lock as those who change bans do: settings, then rows, then the counter. So nobody waits in a

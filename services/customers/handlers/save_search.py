@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from services.customers.persistence import saved_searches as store
-from shared.chassis.errors import Kind, Refusal, StaleVersion
+from shared.chassis.errors import Kind, Refusal, check_version
 from shared.chassis.ids import new_id
 from shared.chassis.unit_of_work import UnitOfWork
 
@@ -54,5 +54,4 @@ async def delete_search(search_id: UUID, uow: UnitOfWork, *, expected: int) -> N
 
 async def _held(search_id: UUID, uow: UnitOfWork, expected: int) -> None:
     row = await store.fetch_search(uow.connection, search_id, lock=True)
-    if row.version != expected:
-        raise StaleVersion(f"The search is at version {row.version}, not {expected}.")
+    check_version("search", row.version, expected)

@@ -17,8 +17,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.customers.domain.lists import CUSTOMER_STATUS, LISTS, STATUS_GROUP
 from services.customers.domain.search import COUNTED_AT_MOST, CustomerFilter, Ended, Sort
 from services.customers.persistence.customers import COLUMNS
-from services.customers.persistence.search_fragments import NAME, NUMBER, PARTS, add_fragment
-from services.customers.persistence.search_lookups import FEW_HITS, Conditions, add_lookups
+from services.customers.persistence.search_fragments import (
+    NAME,
+    NUMBER,
+    PARTS,
+    CustomerConditions,
+    add_fragment,
+)
+from services.customers.persistence.search_lookups import FEW_HITS, add_lookups
+from shared.chassis.conditions import Conditions
 
 FAR_FUTURE = "CAST('9999-12-31' AS date)"
 
@@ -63,7 +70,7 @@ async def prepare(
 
     Returns None when a number that no list has makes the filter match nobody.
     """
-    building = Conditions([f"deleted_at IS {'NOT ' if deleted else ''}NULL"])
+    building = CustomerConditions([f"deleted_at IS {'NOT ' if deleted else ''}NULL"])
     keys = await _resolved(connection, wanted)
     for place, name in enumerate(wanted.having):
         if not keys[name]:

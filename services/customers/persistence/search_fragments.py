@@ -7,11 +7,13 @@ small part of what a look at the table for each would cost.
 """
 
 import re
+from dataclasses import dataclass
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.customers.persistence.search_lookups import LAST_CHARACTER, Conditions, escaped
+from services.customers.persistence.search_lookups import LAST_CHARACTER
+from shared.chassis.conditions import Conditions, escaped
 
 # By code point, on every server alike: what begins alike lies together.
 NAME, NUMBER = 'lower(name) COLLATE "C"', 'lower(number) COLLATE "C"'
@@ -33,8 +35,17 @@ _TRIGRAM = re.compile(r"[^\W_]{3}")
 PARTS = ("octet_length(search_text) <= 600", "octet_length(search_text) > 600")
 
 
+@dataclass(slots=True)
+class CustomerConditions(Conditions):
+    """Conditions on customers, the first on deletion."""
+
+    # What finds the many hits of a common fragment, and what stands for it in counts.
+    common: str | None = None
+    sample: str = ""
+
+
 async def add_fragment(
-    connection: AsyncConnection, building: Conditions, fragment: str, *, deleted: bool
+    connection: AsyncConnection, building: CustomerConditions, fragment: str, *, deleted: bool
 ) -> None:
     """Add that a fragment is part of a customer; a short one, that a name or number begins so."""
     # The database folds fragments as it folds names, which is not in all scripts as Python does.

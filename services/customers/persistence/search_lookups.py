@@ -7,8 +7,6 @@ neither how often a value occurs nor how many codes have a beginning in common.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,30 +20,10 @@ from services.customers.domain.search import (
     checked_comparisons,
 )
 from services.customers.persistence.attributes import attributes_of
+from shared.chassis.conditions import Conditions, escaped
 
 FEW_HITS = 4000
 LAST_CHARACTER = "\U0010ffff"
-
-
-@dataclass(slots=True)
-class Conditions:
-    """Conditions that are added one by one, the first on deletion, with the values they need."""
-
-    conditions: list[str] = field(default_factory=lambda: ["deleted_at IS NULL"])
-    values: dict[str, Any] = field(default_factory=dict)
-    # What finds the many hits of a common fragment, and what stands for it in counts.
-    common: str | None = None
-    sample: str = ""
-
-    def add(self, condition: str, **values: Any) -> None:
-        """Add a condition that must hold as well."""
-        self.conditions.append(condition)
-        self.values.update(values)
-
-
-def escaped(fragment: str) -> str:
-    """Return a fragment as a pattern that finds it and nothing else."""
-    return fragment.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 async def add_lookups(
@@ -66,10 +44,7 @@ async def add_lookups(
     if len(looked_up.conditions) == 1:
         return
     found = await connection.execute(
-        text(
-            f"SELECT customer_id FROM customer WHERE {' AND '.join(looked_up.conditions)} "
-            "LIMIT :few_hits"
-        ),
+        text(f"SELECT customer_id FROM customer WHERE {looked_up.where} LIMIT :few_hits"),
         {**looked_up.values, "few_hits": FEW_HITS + 1},
     )
     hits = found.scalars().all()

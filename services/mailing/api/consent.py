@@ -22,6 +22,7 @@ from services.mailing.api.shapes import (
 )
 from services.mailing.domain.channels import Channel, Purpose
 from services.mailing.domain.gate import EXPLAINED, Reason
+from services.mailing.domain.unsubscribe_tokens import LinksOf
 from services.mailing.handlers import ban_address as bans
 from services.mailing.handlers.consent import show_consent
 from services.mailing.handlers.hand_off import (
@@ -40,7 +41,9 @@ from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 LOCK_NOT_AVAILABLE = "55P03"
 
 
-def consent_router(units: UnitOfWorkFactory, *, limit_seconds: float) -> APIRouter:
+def consent_router(
+    units: UnitOfWorkFactory, *, limit_seconds: float, links_of: LinksOf
+) -> APIRouter:
     """Return the routes of hand-offs, bans, reachability and consent."""
     router = APIRouter(prefix="/v1", tags=["consent"])
 
@@ -62,7 +65,8 @@ def consent_router(units: UnitOfWorkFactory, *, limit_seconds: float) -> APIRout
 
         async def work(uow: UnitOfWork) -> Answer:
             outcomes = await hand_off(command, uow, limit_seconds=limit_seconds)
-            return Answer(HandOffAnswer(outcomes=[_outcome(one) for one in outcomes]))
+            shown = [_with_link(_outcome(one), command, links_of) for one in outcomes]
+            return Answer(HandOffAnswer(outcomes=shown))
 
         async with units() as uow:
             await prepare_hand_off(command, uow)
@@ -139,6 +143,18 @@ def consent_router(units: UnitOfWorkFactory, *, limit_seconds: float) -> APIRout
         )
 
     return router
+
+
+def _with_link(shown: OutcomeShown, command: HandOff, links_of: LinksOf) -> OutcomeShown:
+    if shown.released is None:
+        return shown
+    if command.channel is not Channel.EMAIL or command.purpose is not Purpose.MARKETING:
+        return shown
+    link = links_of(shown.released.hand_off_id)
+    if link is None:
+        return shown
+    linked = {"unsubscribe_url": link.url, "mail_headers": link.headers}
+    return shown.model_copy(update={"released": shown.released.model_copy(update=linked)})
 
 
 def reachability_shown(

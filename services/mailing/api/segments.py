@@ -28,7 +28,7 @@ from services.mailing.handlers.export_recipients import Export, Format, export_r
 from services.mailing.handlers.keep_segments import ChannelCounts
 from services.mailing.handlers.segment_history import list_members_at
 from services.mailing.persistence.segments import Segment
-from shared.chassis.http.description import may_refuse, streams
+from shared.chassis.http.description import WITHOUT_KEY, may_refuse, streams
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of
 from shared.chassis.http.writes import Answer, Expected, etag, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -103,7 +103,8 @@ def segments_router(units: UnitOfWorkFactory, *, zone: ZoneInfo, limit_seconds: 
 
         async def work(uow: UnitOfWork) -> Answer:
             segment = await keep_segments.check_segment(segment_id, uow)
-            return Answer(await _with_unknown(segment, uow), status=202)
+            shown = await _with_unknown(segment, uow)
+            return Answer(shown, status=202, headers={"ETag": etag(segment.version)})
 
         return await write(request, units, work)
 
@@ -116,7 +117,7 @@ def segments_router(units: UnitOfWorkFactory, *, zone: ZoneInfo, limit_seconds: 
             items=[BuildShown.model_validate(row, from_attributes=True) for row in rows]
         )
 
-    @router.post("/preview")
+    @router.post("/preview", openapi_extra=WITHOUT_KEY)
     async def preview(body: PreviewBody) -> dict[Channel, CountsShown]:
         """Count whom a rule would match now, per channel, for marketing; keeps nothing."""
         async with units() as uow:

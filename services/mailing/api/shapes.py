@@ -123,6 +123,12 @@ class ReleasedShown(BaseModel):
     address: str
     consent_seq: int
     at: datetime
+    unsubscribe_url: str | None = Field(
+        default=None, description="of marketing e-mail: the link to put into the text"
+    )
+    mail_headers: dict[str, str] = Field(
+        default={}, description="of marketing e-mail: header fields to send with it (RFC 8058)"
+    )
 
 
 class ReceiptShown(BaseModel):

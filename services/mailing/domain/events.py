@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.mailing.domain.channels import Channel, Purpose
+from services.mailing.domain.delivery_reports import ReportKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,19 @@ class AddressBanned:
     channel: Channel
     address: str
     source: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AddressBounced:
+    """Nothing of marketing is released any more to the address of a hand-off, since it bounced."""
+
+    stop_id: UUID
+    hand_off_id: UUID
+    contact_id: UUID
+    channel: Channel
+    kind: ReportKind
+    reported_at: datetime
     at: datetime
 
 

@@ -102,6 +102,51 @@ class HandOffNotFound(Refusal):
     remedy = "Send the hand_off_id that POST /v1/hand-offs answered."
 
 
+class NotADeliveryReport(Refusal):
+    """The mail is no delivery report, or tells of nobody who could not be reached."""
+
+    slug = "not_a_delivery_report"
+    remedy = (
+        "Send delivery status notifications (RFC 3464) and abuse reports (RFC 5965) as they came. "
+        "Nothing follows from any other mail: leave it out."
+    )
+
+
+class NotAMail(Refusal):
+    """The body is said to be something else than a mail."""
+
+    kind = Kind.UNSUPPORTED
+    slug = "not_a_mail"
+    remedy = "Send the mail as it came, as message/rfc822, or its body alone as multipart/report."
+
+
+class SignatureInvalid(Refusal):
+    """The provider is not known, has not signed this, or has signed it too long ago."""
+
+    kind = Kind.FORBIDDEN
+    slug = "signature_invalid"
+    remedy = (
+        "Sign the timestamp, a point and the body, as they are sent, with HMAC-SHA256 under a "
+        "secret of POST /v1/report-providers, within 5 minutes."
+    )
+
+
+class ProviderNotFound(Refusal):
+    """There is no such provider of reports."""
+
+    kind = Kind.NOT_FOUND
+    slug = "report_provider_not_found"
+    remedy = "List the providers at /v1/report-providers."
+
+
+class TooManySecrets(Refusal):
+    """There are as many providers, or secrets of this one, as may be."""
+
+    kind = Kind.CONFLICT
+    slug = "too_many_report_secrets"
+    remedy = "Remove a provider that reports no more, or wait until older secrets have run out."
+
+
 class BanNotConfigured(Refusal):
     """The channel cannot be banned yet, so it is closed for marketing."""
 

@@ -50,9 +50,9 @@ async def on_contact_deleted(batch: Batch[ContactDeleted], uow: UnitOfWork) -> N
 async def _erased(persons: list[Changed[ContactFacts]], uow: UnitOfWork) -> None:
     activities = await take_off_activities(uow.connection, persons)
     opportunities = await take_off_opportunities(uow.connection, persons)
+    await touch([*persons, *activities, *opportunities], uow)
     # After that, since what was just taken off is kept as what was before.
     await past.forget(uow.connection, [one.after.contact_id for one in persons])
-    await touch([*persons, *activities, *opportunities], uow)
 
 
 def _told(message: Message[ContactDeleted | PersonErased]) -> ContactFacts:

@@ -22,6 +22,17 @@ def translate(event: RecordedEvent) -> Publication:
             at=event.at,
         )
         return publication(banned, subject=str(event.ban_id))
+    if isinstance(event, events.AddressBounced):
+        bounced = mailing.AddressBounced(
+            stop_id=event.stop_id,
+            hand_off_id=event.hand_off_id,
+            contact_id=event.contact_id,
+            channel=event.channel.value,
+            kind=event.kind.value,
+            reported_at=event.reported_at,
+            at=event.at,
+        )
+        return publication(bounced, subject=str(event.stop_id))
     if isinstance(event, events.RecipientHandedOff):
         handed = mailing.RecipientHandedOff(
             hand_off_id=event.hand_off_id,

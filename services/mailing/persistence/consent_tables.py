@@ -95,4 +95,5 @@ Table(
     moment("at", nullable=False),
     UniqueConstraint("campaign", "channel", "contact_id", "purpose"),
     Index("ix_hand_off_contact_id", "contact_id"),
+    Index("ix_hand_off_address_key", "channel", "address_key", "at"),
 )

@@ -1,6 +1,11 @@
 """The tables of the mailing service."""
 
-from services.mailing.persistence import consent_tables, projection_tables, segment_tables
+from services.mailing.persistence import (
+    consent_tables,
+    projection_tables,
+    report_tables,
+    segment_tables,
+)
 from services.mailing.persistence.columns import metadata
 
-__all__ = ["consent_tables", "metadata", "projection_tables", "segment_tables"]
+__all__ = ["consent_tables", "metadata", "projection_tables", "report_tables", "segment_tables"]

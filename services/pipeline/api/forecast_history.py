@@ -1,11 +1,12 @@
 """Routes of what was believed at a moment, and of why it is another now (TS-27, TS-30, TS-31)."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from services.pipeline.api.ranges import (
@@ -35,6 +36,9 @@ from shared.chassis.http.paging import Cursor, Limit, Page, page_of
 from shared.chassis.spreadsheet import CSV
 from shared.chassis.unit_of_work import UnitOfWorkFactory
 from shared.lists.api import Language
+
+Between = Callable[[datetime, datetime | None], Span]
+"""Makes of two moments, the second now if left out, the span that a request asks for."""
 
 Measured = Annotated[Measure, Query(description="which amounts; all with what is won")]
 
@@ -160,30 +164,33 @@ def forecast_history_router(units: UnitOfWorkFactory, zone: ZoneInfo, house: str
     """Return the routes; days are those of the zone, `house` is the currency that rates are in."""
     router = APIRouter(prefix="/v1/forecasts", tags=["forecast-history"])
 
-    def span(
-        since: datetime,
-        until: datetime | None,
-        months: Months,
-        measure: Measure,
-        committed_from: int,
-        seller: str | None,
-        group: UUID | None,
-        currency: str | None,
-    ) -> Span:
-        now = units.clock()
-        refuse_future("since", since, now)
-        refuse_future("until", until or now, now)
-        return Span(
-            since=since,
-            until=until or now,
-            since_day=since.astimezone(zone).date(),
-            until_day=(until or now).astimezone(zone).date(),
-            months=months,
-            measure=measure,
-            committed_from=committed_from,
-            who=Who(seller, group),
-            currency=currency,
-        )
+    async def compared(
+        first: From,
+        to: To,
+        measure: Measured = Measure.WEIGHTED,
+        seller: OfSeller = None,
+        group_id: OfGroup = None,
+        currency: Into = None,
+        committed_from: CommittedFrom = COMMITTED_FROM,
+    ) -> Between:
+        def between(since: datetime, until: datetime | None) -> Span:
+            months = Months.between(first, to)
+            now = units.clock()
+            refuse_future("since", since, now)
+            refuse_future("until", until or now, now)
+            return Span(
+                since=since,
+                until=until or now,
+                since_day=since.astimezone(zone).date(),
+                until_day=(until or now).astimezone(zone).date(),
+                months=months,
+                measure=measure,
+                committed_from=committed_from,
+                who=Who(seller, group_id),
+                currency=currency,
+            )
+
+        return between
 
     @router.get(
         "/as-of",
@@ -236,14 +243,8 @@ def forecast_history_router(units: UnitOfWorkFactory, zone: ZoneInfo, house: str
         since: Annotated[
             Moment, Query(description="where it begins", examples=["2026-11-01T08:00:00+02:00"])
         ],
-        first: From,
-        to: To,
+        between: Annotated[Between, Depends(compared)],
         until: Annotated[Moment | None, Query(description="where it ends; now if left out")] = None,
-        measure: Measured = Measure.WEIGHTED,
-        seller: OfSeller = None,
-        group_id: OfGroup = None,
-        currency: Into = None,
-        committed_from: CommittedFrom = COMMITTED_FROM,
     ) -> BridgesOutput:
         """Explain, cause by cause, why a forecast is another than it was; it adds up.
 
@@ -251,20 +252,11 @@ def forecast_history_router(units: UnitOfWorkFactory, zone: ZoneInfo, house: str
         which the bridge ends, so that none is a cause; without `currency` each currency has a
         bridge of its own.
         """
-        asked = span(
-            since,
-            until,
-            Months.between(first, to),
-            measure,
-            committed_from,
-            seller,
-            group_id,
-            currency,
-        )
+        asked = between(since, until)
         async with units.engine.connect() as connection:
             found = await read_bridge(asked, connection, house=house)
         return BridgesOutput(
-            since=since, until=asked.until, measure=measure, bridges=_bridges(found)
+            since=since, until=asked.until, measure=asked.measure, bridges=_bridges(found)
         )
 
     @router.get("/bridge/{cause}", responses=may_refuse(NoRate))
@@ -277,27 +269,12 @@ def forecast_history_router(units: UnitOfWorkFactory, zone: ZoneInfo, house: str
             Moment,
             Query(description="`until` of the bridge", examples=["2026-11-23T08:00:00+02:00"]),
         ],
-        first: From,
-        to: To,
-        measure: Measured = Measure.WEIGHTED,
-        seller: OfSeller = None,
-        group_id: OfGroup = None,
-        currency: Into = None,
-        committed_from: CommittedFrom = COMMITTED_FROM,
+        between: Annotated[Between, Depends(compared)],
         cursor: Cursor = None,
         limit: Limit = 50,
     ) -> Page[BridgeOpportunity]:
         """List the opportunities of one cause of a bridge, those that moved most first."""
-        asked = span(
-            since,
-            until,
-            Months.between(first, to),
-            measure,
-            committed_from,
-            seller,
-            group_id,
-            currency,
-        )
+        asked = between(since, until)
         async with units.engine.connect() as connection:
             rows = await read_cause(
                 asked, cause, connection, house=house, after=read_place(cursor), limit=limit

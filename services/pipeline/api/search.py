@@ -19,7 +19,8 @@ from services.pipeline.persistence.search import Place, fetch_shown, search_oppo
 from shared.chassis.http.paging import BadCursor, Cursor, Limit, read_cursor, write_cursor
 from shared.chassis.http.shapes import Number, storable
 from shared.chassis.unit_of_work import UnitOfWorkFactory
-from shared.lists.api import Language
+from shared.lists.api import Language, NamedValue
+from shared.projection.shapes import NamedContact, NamedCustomer
 
 Numbers = Annotated[list[Number], Field(max_length=100)] | None
 Fragment = Annotated[
@@ -29,28 +30,6 @@ Fragment = Annotated[
 Sorted = Literal["expected_close", "value", "name", "created", "updated"]
 
 
-class NamedValue(BaseModel):
-    """A value of a list with its title in the language asked for."""
-
-    number: int
-    title: str
-
-
-class NamedCustomer(BaseModel):
-    """A customer; the survivor of one that was merged."""
-
-    customer_id: UUID
-    number: str
-    name: str
-
-
-class NamedContact(BaseModel):
-    """A contact."""
-
-    contact_id: UUID
-    name: str
-
-
 class OpportunityRow(BaseModel):
     """An opportunity in a list or on the board; amounts in minor units."""
 
@@ -58,7 +37,7 @@ class OpportunityRow(BaseModel):
 
     opportunity_id: UUID
     version: int
-    customer: NamedCustomer
+    customer: NamedCustomer = Field(description="the survivor of one that was merged")
     project_source: str | None
     project_ref: str | None
     rule_violated: str | None

@@ -6,10 +6,11 @@ follow it changes the same sums, in several statements.
 
 from uuid import UUID
 
-from services.pipeline.handlers.live import check_version, known_opportunity, locked_opportunity
+from services.pipeline.handlers.live import known_opportunity, locked_opportunity
 from services.pipeline.handlers.tell_opportunities import tell_opportunities
 from services.pipeline.persistence import opportunities as store
 from services.pipeline.persistence.stages import keep_values
+from shared.chassis.errors import check_version
 from shared.chassis.unit_of_work import UnitOfWork
 
 
@@ -26,7 +27,7 @@ async def restore_opportunity(opportunity_id: UUID, uow: UnitOfWork, *, expected
     await keep_values(uow.connection)
     rows = await store.fetch_opportunities(uow.connection, [opportunity_id], lock=True)
     row = known_opportunity(rows, opportunity_id)
-    check_version(row, expected)
+    check_version("opportunity", row.version, expected)
     if row.deleted_at is None:
         return
     await store.set_deleted(uow.connection, [opportunity_id], deleted=False, now=uow.now)

@@ -18,7 +18,7 @@ from services.pipeline.domain.user_groups import (
     ended,
 )
 from services.pipeline.persistence import groups as store
-from shared.chassis.errors import InvalidField, Kind, Refusal, StaleVersion
+from shared.chassis.errors import InvalidField, Kind, Refusal, check_version
 from shared.chassis.ids import new_id
 from shared.chassis.unit_of_work import UnitOfWork
 
@@ -169,8 +169,7 @@ async def _held(group_id: UUID, uow: UnitOfWork, *, expected: int | None = None)
     # Its members are read once it is held: before, others may have been added.
     await store.lock_group(uow.connection, group_id)
     row = await found_group(group_id, uow.connection)
-    if expected is not None and row.version != expected:
-        raise StaleVersion(f"The group is at version {row.version}, not {expected}.")
+    check_version("group", row.version, expected)
     return row
 
 

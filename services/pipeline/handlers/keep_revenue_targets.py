@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.pipeline.domain.revenue_targets import Span, TargetSubject
 from services.pipeline.persistence import revenue_targets as store
 from services.pipeline.persistence.groups import keep_group
-from shared.chassis.errors import InvalidField, Kind, Refusal, StaleVersion
+from shared.chassis.errors import InvalidField, Kind, Refusal, check_version
 from shared.chassis.ids import new_id
 from shared.chassis.unit_of_work import UnitOfWork
 
@@ -91,6 +91,5 @@ async def found_target(
 
 async def _held(target_id: UUID, uow: UnitOfWork, expected: int) -> Row[Any]:
     row = await found_target(target_id, uow.connection, lock=True)
-    if row.version != expected:
-        raise StaleVersion(f"The target is at version {row.version}, not {expected}.")
+    check_version("target", row.version, expected)
     return row

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.engine import Row
 
 from services.pipeline.persistence.opportunities import fetch_opportunities
-from shared.chassis.errors import Kind, Refusal, StaleVersion
+from shared.chassis.errors import Kind, Refusal, check_version
 from shared.chassis.unit_of_work import UnitOfWork
 
 
@@ -41,11 +41,5 @@ async def locked_opportunity(opportunity_id: UUID, expected: int, uow: UnitOfWor
     """Lock a live opportunity that is still at the expected version, and return it."""
     rows = await fetch_opportunities(uow.connection, [opportunity_id], lock=True)
     row = live_opportunity(rows, opportunity_id)
-    check_version(row, expected)
+    check_version("opportunity", row.version, expected)
     return row
-
-
-def check_version(row: Row[Any], expected: int) -> None:
-    """Refuse an opportunity that has changed since."""
-    if row.version != expected:
-        raise StaleVersion(f"The opportunity is at version {row.version}, not {expected}.")

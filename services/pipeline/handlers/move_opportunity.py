@@ -11,7 +11,7 @@ from sqlalchemy.engine import Row
 from services.pipeline.domain.lists import REJECTION_REASON, Outcome
 from services.pipeline.domain.opportunity import Rules, day_of
 from services.pipeline.domain.stages import Said, Stage, check_move, entered, first_of
-from services.pipeline.handlers.live import check_version, live_opportunity
+from services.pipeline.handlers.live import live_opportunity
 from services.pipeline.handlers.place_opportunity import Anchor, place_beside, rows_to_lock
 from services.pipeline.handlers.plan_opportunity import check_asked, chosen_stage
 from services.pipeline.handlers.process import (
@@ -23,7 +23,7 @@ from services.pipeline.handlers.process import (
 from services.pipeline.handlers.tell_opportunities import tell_changes
 from services.pipeline.persistence import opportunities as store
 from services.pipeline.persistence.stages import keep_values
-from shared.chassis.errors import InvalidField, Kind, Refusal
+from shared.chassis.errors import InvalidField, Kind, Refusal, check_version
 from shared.chassis.unit_of_work import UnitOfWork
 
 
@@ -140,7 +140,7 @@ async def _locked(
     ids = await rows_to_lock(opportunity_id, command.beside, uow)
     rows = await store.fetch_opportunities(uow.connection, ids, lock=True)
     present = live_opportunity(rows, opportunity_id)
-    check_version(present, expected)
+    check_version("opportunity", present.version, expected)
     return present, rows
 
 

@@ -145,12 +145,8 @@ def _(event: ListValueSaved) -> Publication:
             order=event.order,
             archived=event.archived,
             parent=event.parent,
-            flags={name: fact for name, fact in event.facts.items() if isinstance(fact, bool)},
-            facts={
-                name: str(fact)
-                for name, fact in event.facts.items()
-                if fact is not None and not isinstance(fact, bool)
-            },
+            flags=event.flags,
+            facts=event.texts,
         ),
         subject=f"classification/{event.value_id}",
     )

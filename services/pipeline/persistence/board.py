@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.pipeline.persistence.conditions import Conditions
+from shared.chassis.conditions import Conditions
 
 NEAR = 100
 """So many neighbours on each side make room where there is none."""

@@ -1,9 +1,6 @@
 """What must hold of opportunities that are looked for, as conditions of a statement."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -19,6 +16,8 @@ from services.pipeline.domain.lists import (
 )
 from services.pipeline.domain.search import OpportunityFilter
 from services.pipeline.persistence.groups import subtree_members
+from shared.chassis.conditions import Conditions, escaped
+from shared.lists.store import keys_of
 from shared.projection.merged import with_merged
 
 # Column and field of the filter by list.
@@ -48,32 +47,6 @@ _PLAIN = {
 }
 
 
-@dataclass(slots=True)
-class Conditions:
-    """Conditions, all of which must hold, with the values they need."""
-
-    conditions: list[str]
-    values: dict[str, Any] = field(default_factory=dict)
-
-    def add(self, condition: str, **values: Any) -> None:
-        """Let one more condition hold."""
-        self.conditions.append(condition)
-        self.values |= values
-
-    def add_one_of(self, column: str, cast: str, wanted: Collection[Any]) -> None:
-        """Let a column be one of some; where there is one only, an index gives the order too."""
-        if len(wanted) == 1:
-            (one,) = wanted
-            self.add(f"{column} = CAST(:{column} AS {cast})", **{column: one})
-        else:
-            self.add(f"{column} = ANY(CAST(:{column} AS {cast}[]))", **{column: list(wanted)})
-
-    @property
-    def where(self) -> str:
-        """Return the condition of a statement."""
-        return " AND ".join(self.conditions)
-
-
 async def conditions_of(
     connection: AsyncConnection, wanted: OpportunityFilter, *, today: date
 ) -> Conditions:
@@ -83,7 +56,7 @@ async def conditions_of(
         if (value := getattr(wanted, name)) is not None:
             found.add(condition, **{name: value})
     if wanted.text is not None:
-        found.add("lower(name) LIKE lower(:pattern)", pattern=f"%{_escaped(wanted.text)}%")
+        found.add("lower(name) LIKE lower(:pattern)", pattern=f"%{escaped(wanted.text)}%")
     if wanted.outcome == (Outcome.OPEN,):
         # Said in words, for the indexes of open ones are found by them.
         found.add("outcome = 'open'")
@@ -104,33 +77,12 @@ async def conditions_of(
 async def _add_values(
     connection: AsyncConnection, wanted: OpportunityFilter, found: Conditions
 ) -> None:
-    named: dict[str, Sequence[int]] = {
+    named = {
         name: numbers for name, (_, own) in _SINGLE.items() if (numbers := getattr(wanted, own))
     }
-    if not named:
-        return
-    result = await connection.execute(
-        text(
-            """
-            SELECT DISTINCT value.list, value.key
-            FROM unnest(CAST(:lists AS text[]), CAST(:numbers AS int[])) AS wanted (list, number)
-            JOIN list_value AS value USING (list, number)
-            """
-        ),
-        {
-            "lists": [name for name, numbers in named.items() for _ in numbers],
-            "numbers": [number for numbers in named.values() for number in numbers],
-        },
-    )
-    keys: dict[str, list[int]] = {name: [] for name in named}
-    for row in result:
-        keys[row.list].append(row.key)
+    keys = await keys_of(connection, named)
     for name, one in keys.items():
         found.add_one_of(_SINGLE[name][0], "int", one)
-
-
-def _escaped(fragment: str) -> str:
-    return fragment.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 async def _add_group(

@@ -19,7 +19,8 @@ from services.pipeline.domain.lists import OPPORTUNITY_TYPE, PIPELINE, STAGE
 from services.pipeline.domain.money import OTHER_DIGITS, USUAL_DIGITS
 from services.pipeline.persistence.groups import subtree_members
 from services.pipeline.persistence.rollups import shared_of, shares_of
-from shared.projection.survivors import survivor_of
+from shared.projection.groups import memberships
+from shared.projection.held import COVERS, STANDING
 
 LINE, TOTAL, UNRATED = "line", "total", "unrated"
 FILTERS = {PIPELINE: "pipeline", STAGE: "stage", OPPORTUNITY_TYPE: "type"}
@@ -313,8 +314,7 @@ _UNRATED = f"""
             CASE WHEN mine IS NULL THEN currency ELSE :currency END, 0, 0, 0, 0, 0
      FROM rated WHERE mine IS NULL OR theirs IS NULL ORDER BY rated_on, currency LIMIT 1)
 """
-# Who is in a group or in one below it, and when: days that are in several ways are once. Between
-# two days on which somebody comes or goes, members are the same: the first stands for all of them.
+# Between two days on which somebody comes or goes, members are the same: the first stands for all.
 _SHARED = f"""
     turn AS (
         SELECT since AS day FROM user_group_member UNION SELECT until + 1 FROM user_group_member
@@ -334,32 +334,7 @@ _SHARED = f"""
     ), member AS MATERIALIZED (
         SELECT seller, since, until
         FROM {subtree_members("CAST(:group_id AS uuid)")} AS below
-    ), group_covers (above, group_id) AS (
-        SELECT group_id, group_id FROM user_group WHERE deleted_at IS NULL
-        UNION
-        SELECT group_covers.above, below.group_id
-        FROM group_covers JOIN user_group AS below ON below.parent_id = group_covers.group_id
-                                                  AND below.deleted_at IS NULL
-    ), membership AS (
-        SELECT group_covers.above AS group_id, seller,
-               unnest(range_agg(daterange(since, until, '[]'))) AS days
-        FROM group_covers JOIN user_group_member USING (group_id)
-        WHERE until IS NULL OR until >= since
-        GROUP BY group_covers.above, seller
-    ), covers (above, token) AS (
-        SELECT token, token FROM classification WHERE NOT removed
-        UNION
-        SELECT covers.above, below.token
-        FROM covers JOIN classification AS below ON below.above = covers.token AND NOT below.removed
-                    AND below.list_name = split_part(covers.above, '/', 1)
-    ), standing AS (
-        SELECT customer_id, held FROM customer WHERE merged_into IS NULL
-        UNION ALL
-        SELECT merged.customer_id, survivor.held
-        FROM customer AS merged
-        JOIN customer AS survivor ON survivor.customer_id = {survivor_of("merged")}
-        WHERE merged.merged_into IS NOT NULL
-    )
+    ), {memberships("{group}.deleted_at IS NULL")}, {COVERS}, {STANDING}
 """
 _IN_GROUP = """
     EXISTS (SELECT FROM member WHERE member.seller = who.seller AND who.asked_on >= member.since

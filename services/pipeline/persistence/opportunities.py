@@ -49,6 +49,25 @@ async def fetch_opportunities(
     return {row.opportunity_id: row for row in result}
 
 
+async def next_opportunities(
+    connection: AsyncConnection, *, after: UUID | None, limit: int
+) -> Sequence[UUID]:
+    """Return ids of opportunities behind one, deleted ones too."""
+    result = await connection.execute(
+        text(
+            "SELECT opportunity_id FROM opportunity WHERE CAST(:after AS uuid) IS NULL "
+            "OR opportunity_id > :after ORDER BY opportunity_id LIMIT :limit"
+        ),
+        {"after": after, "limit": limit},
+    )
+    return result.scalars().all()
+
+
+async def count_recorded(connection: AsyncConnection) -> int:
+    """Return how many opportunities there are and were."""
+    return int((await connection.execute(text("SELECT count(*) FROM opportunity"))).scalar_one())
+
+
 async def insert_opportunities(
     connection: AsyncConnection, rows: Sequence[Mapping[str, Any]], *, now: datetime
 ) -> None:

@@ -19,7 +19,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
-from shared.chassis.tables import NAMING, add_chassis_tables, add_jobs_table, moment
+from shared.chassis.tables import (
+    NAMING,
+    add_chassis_tables,
+    add_jobs_table,
+    flag,
+    moment,
+    uuid,
+    version,
+    words,
+)
 from shared.history.tables import add_history_table
 from shared.imports.tables import add_import_tables
 from shared.lists.tables import add_list_tables
@@ -46,30 +55,14 @@ Index(
 )
 
 
-def _uuid(name: str, **options: object) -> Column[object]:
-    return Column(name, UUID(as_uuid=True), **options)  # type: ignore[arg-type]
-
-
-def _flag(name: str) -> Column[bool]:
-    return Column(name, Boolean, nullable=False, server_default=text("false"))
-
-
-def _words(name: str) -> Column[str]:
-    return Column(name, Text, nullable=False, server_default=text("''"))
-
-
-def _version() -> Column[int]:
-    return Column("version", BigInteger, nullable=False)
-
-
 # --- What customers told of the ERP's projects and documents: the newest holds.
 Table(
     "project",
     metadata,
     Column("source", Text, primary_key=True),
     Column("project_ref", Text, primary_key=True),
-    _version(),
-    _uuid("customer_id", nullable=False, index=True),
+    version(),
+    uuid("customer_id", nullable=False, index=True),
     Column("name", Text, nullable=False),
     Column("active", Boolean, nullable=False),
     # The flag of the customer's status that the project breaks (VF-A6).
@@ -83,8 +76,8 @@ Table(
     Column("document_id", Text, primary_key=True),
     Column("document_version", BigInteger, nullable=False),
     moment("recorded_at", nullable=False),
-    _uuid("customer_id", nullable=False),
-    _flag("voided"),
+    uuid("customer_id", nullable=False),
+    flag("voided"),
     Column("document_date", Date),
     Column("currency", Text),
     Column("net_amount", BigInteger),
@@ -96,10 +89,10 @@ Table(
 Table(
     "user_group",
     metadata,
-    _uuid("group_id", primary_key=True),
-    _version(),
+    uuid("group_id", primary_key=True),
+    version(),
     Column("title", Text, nullable=False),
-    _words("description"),
+    words("description"),
     Column("kind", Text, nullable=False),
     Column("parent_id", ForeignKey("user_group.group_id"), index=True),
     moment("created_at", nullable=False),
@@ -123,15 +116,15 @@ Table(
 Table(
     "opportunity",
     metadata,
-    _uuid("opportunity_id", primary_key=True),
-    _version(),
+    uuid("opportunity_id", primary_key=True),
+    version(),
     Column("customer_id", ForeignKey("customer.customer_id"), nullable=False),
     Column("project_source", Text),
     Column("project_ref", Text),
     # The rule that its project broke when the opportunity was put on it.
     Column("rule_violated", Text),
     Column("name", Text, nullable=False),
-    _words("memo"),
+    words("memo"),
     Column("value", BigInteger, nullable=False),
     Column("currency", Text, nullable=False),
     # What it is made of: title, quantity, unit_price, total; the value is then the sum.
@@ -227,8 +220,8 @@ Table(
     moment("since", primary_key=True),
     # Null: it still is so.
     moment("until"),
-    _flag("deleted"),
-    _uuid("customer_id", nullable=False),
+    flag("deleted"),
+    uuid("customer_id", nullable=False),
     Column("pipeline", Integer, nullable=False),
     Column("stage", Integer, nullable=False),
     moment("entered_at", nullable=False),
@@ -296,8 +289,8 @@ Table(
 Table(
     "revenue_target",
     metadata,
-    _uuid("target_id", primary_key=True),
-    _version(),
+    uuid("target_id", primary_key=True),
+    version(),
     # One of the two, or neither: of all.
     Column("seller", Text),
     Column("group_id", ForeignKey("user_group.group_id"), index=True),

@@ -58,14 +58,17 @@ _SENT_AT_TIMES: Mapping[str, str] = {
     "Idempotency-Replayed": "`true` where the answer is that of the first request with this key.",
     "Accept-Ranges": "`bytes`: a part of the file can be asked for.",
     "Content-Disposition": "The name of the file, where the answer is one.",
+    "Content-Language": "The language of the page, where the answer is one.",
     "Content-Range": "Which bytes of how many, where the answer is a part of a file.",
-    "Content-Security-Policy": "That nothing of the file is to be run.",
+    "Content-Security-Policy": "That nothing of the file or page is to be run.",
     "Job-Location": "Where the job is, where the answer is the outcome of one.",
     "Preference-Applied": "`wait=10` where the outcome was waited for, so long at most.",
+    "Referrer-Policy": "`no-referrer`: the address is told to nobody.",
     "Repr-Digest": "SHA-256 of the whole file, as RFC 9530 writes it.",
     "Suhde-Members": "How many the segment has, where the answer is a file.",
     "Suhde-Without-Number": "How many of them have no number, where the answer is a file.",
-    "X-Content-Type-Options": "`nosniff`: the file is of no other type than is said.",
+    "X-Content-Type-Options": "`nosniff`: the file or page is of no other type than is said.",
+    "X-Robots-Tag": "`noindex, nofollow`: no search engine is to show the page.",
 }
 _HEADER_OF = {Kind.UNAVAILABLE: "Retry-After", Kind.UNAUTHENTICATED: "WWW-Authenticate"}
 _PARAMETERS: Json = {

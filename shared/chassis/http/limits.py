@@ -22,7 +22,7 @@ class BodyTooLarge(Refusal):
 class BodyLimitMiddleware:
     """Refuses a body over the bound before anybody parses it.
 
-    `larger` are bounds by path, whose parts may be parameters as in those of routes.
+    `larger` are bounds of their own by path, whose parts may be parameters as in those of routes.
     """
 
     def __init__(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.activities.persistence.groups import subtree_members
+from services.activities.persistence.groups import MEMBERSHIPS
 from shared.chassis.service import Service
 from shared.contracts.pipeline import Membership, UserGroupSaved
 from tests.integration.activities import targets
@@ -17,7 +17,10 @@ from tests.integration.activities.hearing import hear, rows, told
 from tests.integration.activities.world import World
 
 FIRST = date(2026, 1, 1)
-MEMBERS = f"SELECT seller, since, until FROM {subtree_members(':id')} AS member"  # noqa: S608
+MEMBERS = f"""
+    WITH RECURSIVE {MEMBERSHIPS}
+    SELECT seller, lower(days), upper(days) - 1 FROM membership WHERE group_id = :id
+"""  # noqa: S608
 GROUPS = [UUID(int=n) for n in range(1, 5)]
 
 
@@ -85,6 +88,18 @@ async def test_a_ring_of_groups_is_walked_once(activities: Service) -> None:
     ]
     await hear(activities, map(told, ring))
     assert await members(activities, GROUPS[0]) == {(str(n), FIRST, None) for n in range(3)}
+
+
+async def test_what_is_below_a_removed_group_is_below_nothing_above_it(
+    activities: Service,
+) -> None:
+    anna = Membership(seller="anna.k", since=FIRST)
+    chain = [group(0), group(1, parent_id=GROUPS[0]), group(2, parent_id=GROUPS[1], members=[anna])]
+    await hear(activities, map(told, chain))
+    assert await members(activities, GROUPS[0]) == {("anna.k", FIRST, None)}
+    await hear(activities, [told(group(1, 2, parent_id=GROUPS[0], removed=True))])
+    assert await members(activities, GROUPS[0]) == set()
+    assert await members(activities, GROUPS[2]) == {("anna.k", FIRST, None)}
 
 
 stretches = st.builds(

@@ -250,6 +250,28 @@ async def test_filters_equal_a_recount(api: httpx.AsyncClient, recount: Recount)
 
 
 @pytest.mark.requirement("LE-08")
+async def test_what_is_removed_or_lies_in_another_list_is_not_below_a_value(
+    activities: Service, api: httpx.AsyncClient, recount: Recount
+) -> None:
+    async with activities.units() as unit:
+        for change in (
+            "UPDATE classification SET removed = true WHERE token = 'customer_group/3'",
+            "UPDATE classification SET above = 'customer_type/1' WHERE token = 'customer_group/1'",
+        ):
+            await unit.connection.execute(text(change))
+    recount.held = {
+        customer_id: tuple(token for token in held if token != "customer_group/3")
+        for customer_id, held in recount.held.items()
+    }
+    for by in ("customer_group", "customer_type"):
+        found = {
+            (one["by"],): (one["done"], one["open"])
+            for one in (await asked(api, **period(recount), by=by))["lines"]
+        }
+        assert found == recount.lines(recount.made.rows, by)
+
+
+@pytest.mark.requirement("LE-08")
 async def test_tables_have_labels_and_run_no_formula(
     api: httpx.AsyncClient, recount: Recount
 ) -> None:

@@ -101,6 +101,8 @@ async def test_a_reference_is_shown_told_and_remembered_as_the_value_it_names(
     saved = things.told[-1]
     assert isinstance(saved, ListValueSaved)
     assert saved.facts["kind"] == 2
+    assert saved.flags == {"default": True, "allow_selection": False}
+    assert saved.texts == {"kind": "2", "size": "l"}
     (entry, _) = (await things.api.get("/v1/thing-categories/1/history")).json()["items"]
     (change,) = entry["changes"]
     assert change["field"] == "facts"

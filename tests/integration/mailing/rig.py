@@ -33,6 +33,8 @@ from shared.contracts.wiring import publication
 
 C = TypeVar("C", bound=Contract)
 KEY = "a-key-for-tests-of-enough-length"
+LINK_KEY = "a-key-for-links-of-tests-that-is-long-enough"
+PUBLIC_URL = "https://mail.example.fi"
 ALL = customers.Bans(email=True, sms=True, post=True)
 EMAIL_ONLY = customers.Bans(email=True)
 
@@ -45,7 +47,14 @@ async def open_rig(postgres: Postgres, *, clock: Clock = system_clock) -> AsyncI
         await upgrade(engine, bootstrap.VERSIONS, metadata)  # type: ignore[arg-type]
 
     async with postgres.database("mailing", build) as url:
-        settings = Settings(database_url=url, broker_url="amqp://unused", api_key=KEY, pool_size=8)
+        settings = Settings(
+            database_url=url,
+            broker_url="amqp://unused",
+            api_key=KEY,
+            link_key=LINK_KEY,
+            public_url=PUBLIC_URL,
+            pool_size=8,
+        )
         service = bootstrap.build(settings, InProcessBus(), clock=clock)
         keeper = MemberKeeper(service.units, service.units, ZoneInfo(settings.time_zone))
         yield Rig(service, keeper, limit_seconds=settings.consent_limit_seconds)

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from time import time
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,6 +18,7 @@ from sqlalchemy import text
 from services.customers import bootstrap
 from services.customers.persistence.tables import metadata
 from services.customers.settings import Settings
+from services.mailing.domain.report_secrets import sign
 from shared.chassis.bus.in_process import InProcessBus
 from shared.chassis.http.app import create_app
 from shared.chassis.jobs import insert_job
@@ -39,6 +41,7 @@ INSIDE = {
     "attachment_id": "attachments",
     "seller": "sellers",
     "valid_from": "valid-from",
+    "provider": "report-providers",
 }
 PART = re.compile(
     r"/(relationship-start|mapping|completion|restore|stage|win|loss|expiry|reopening)$"
@@ -74,11 +77,15 @@ class World:
     pipeline: Pipeline
     ids: dict[str, list[str]]
     deleted: dict[str, str]
+    # Of the provider of reports.
+    secret: str = ""
 
     def known(self, path: str, name: str) -> list[str]:
         """Return values that the first parameter of a path may have; `name` is its name."""
         before = path.partition("{")[0].rstrip("/").rpartition("/")[2]
         before = INSIDE.get(name, before)
+        if name == "contact_id" and "/pins/" in path:
+            before = "reachability"
         if path.endswith("/events"):
             # Of what never ends, the answer would not end either.
             before = "operations"
@@ -152,6 +159,13 @@ class World:
             rule = {"op": "all", "rules": []}
             segment = await made(self.api, "/v1/segments", name=str(uuid4()), rule=rule)
             self.ids["segments"].append(segment["segment_id"])
+            await self.mailing.settle()
+            await self.mailing.refresh()
+            if "/pins" in path:
+                await self._mailed()
+                person = self.ids["reachability"][-1]
+                url = f"/v1/segments/{segment['segment_id']}/pins/{person}"
+                assert (await self.api.put(url, json={"inside": True})).status_code == 200
         elif path.startswith(("/v1/operations", "/v1/jobs")):
             await self._operation()
             await self._job()
@@ -159,8 +173,10 @@ class World:
             await self._import(runs=path.endswith("/undo"))
         elif path.startswith("/v1/inboxes/"):
             await self._parked(path.split("/")[3])
-        elif path.startswith(("/v1/bans", "/v1/hand-offs", "/v1/reachability")):
+        elif path.startswith(("/v1/bans", "/v1/hand-offs", "/v1/reachability", "/u/")):
             await self._mailed()
+        elif "report" in path and not path.startswith("/v1/reports"):
+            await self._reported()
 
     async def _value(self, name: str, **fields: Any) -> int:
         return int((await made(self.api, f"/v1/{name}", title=str(uuid4()), **fields))["number"])
@@ -235,11 +251,38 @@ class World:
         asked = {
             "contact_ids": [contact],
             "channel": "email",
-            "purpose": "service",
+            "purpose": "marketing",
             "campaign": "test",
         }
         answer = (await self.api.post("/v1/hand-offs", json=asked)).json()
-        self.ids["hand-offs"].append(answer["outcomes"][0]["released"]["hand_off_id"])
+        released = answer["outcomes"][0]["released"]
+        self.ids["hand-offs"].append(released["hand_off_id"])
+        self.ids["u"].append(released["unsubscribe_url"].rpartition("/")[2])
+
+    async def _reported(self) -> None:
+        """Let there be a provider of reports, with one secret, and something reported."""
+        provider = "mailhouse"
+        await self.api.delete(f"/v1/report-providers/{provider}")
+        given = await made(self.api, "/v1/report-providers", provider=provider)
+        self.ids["report-providers"], self.secret = [provider], given["secret"]
+        await self._mailed()
+        report = {
+            "report_id": str(uuid4()),
+            "kind": "hard_bounce",
+            "hand_off_id": self.ids["hand-offs"][-1],
+            "reported_at": "2026-11-01T12:00:00Z",
+        }
+        body = {"provider": provider, "reports": [report]}
+        assert (await self.api.post("/v1/delivery-reports", json=body)).status_code == 200
+
+    def signed(self, path: str, content: str | bytes) -> dict[str, str]:
+        """Return the headers with which the provider signs what it sends to its hook."""
+        if not path.startswith("/hooks/"):
+            return {}
+        timestamp = str(int(time()))
+        body = content.encode() if isinstance(content, str) else content
+        signature = sign(self.secret, timestamp, body)
+        return {"Suhde-Timestamp": timestamp, "Suhde-Signature": signature}
 
 
 def _is_number(value: Any) -> bool:
@@ -298,6 +341,7 @@ async def open_world(postgres: Postgres) -> AsyncIterator[World]:
             assert service.jobs is not None
             running = asyncio.create_task(service.jobs.run())
             await _fill(world, service)
+            await world.remake("/v1/segments/{segment_id}/pins")
             yield world
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

@@ -2,7 +2,14 @@ import re
 
 import pytest
 
-from shared.chassis.errors import FieldProblem, InvalidField, Kind, Refusal, StaleVersion
+from shared.chassis.errors import (
+    FieldProblem,
+    InvalidField,
+    Kind,
+    Refusal,
+    StaleVersion,
+    check_version,
+)
 from shared.chassis.http.problems import MEDIA_TYPE, STATUS, problem_body, problem_response
 
 
@@ -32,6 +39,14 @@ def test_a_problem_names_the_field_the_reason_and_the_remedy() -> None:
 def test_facts_go_along() -> None:
     body = problem_body(StaleVersion("It is at 3.", facts={"version": 3}))
     assert (body["status"], body["version"]) == (412, 3)
+
+
+def test_a_record_is_changed_only_at_the_version_that_was_seen() -> None:
+    check_version("group", 3, 3)
+    check_version("group", 3, None)
+    for other in (2, 4):
+        with pytest.raises(StaleVersion, match=f"The group is at version 3, not {other}"):
+            check_version("group", 3, other)
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.customers.domain.import_fields import HEADERS, is_field, proposed
-from services.customers.handlers.keep_imports import Upload, _read
 from shared.chassis.errors import Refusal
 from shared.chassis.sheets import Sheet
+from shared.imports.uploads import Upload, read_upload
 from tests.integration.customers.importing import workbook
 
 # Words of the four languages, as tables of customers have them.
@@ -30,7 +30,7 @@ HEADER = ["ref", "name", "city"]
 def read(tmp: Path, content: bytes, **said: str) -> tuple[Sheet, list[list[str]]]:
     path = tmp / "file"
     path.write_bytes(content)
-    sheet = _read(Upload(path, "s", "n", **said))
+    sheet = read_upload(Upload(path, "s", "n", **said))
     return sheet, [cells for _, cells in sheet.rows]
 
 
