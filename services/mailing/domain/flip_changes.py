@@ -467,7 +467,7 @@ def _wanted(node: CustomerField | ContactField | CustomerValue | ContactValue) -
 
 
 def _number(value: Any) -> int:
-    return int(ceil(value))
+    return ceil(float(value))
 
 
 def _ticks(tokens: Sequence[str]) -> list[int]:

@@ -173,7 +173,9 @@ class World:
             await self._import(runs=path.endswith("/undo"))
         elif path.startswith("/v1/inboxes/"):
             await self._parked(path.split("/")[3])
-        elif path.startswith(("/v1/bans", "/v1/hand-offs", "/v1/reachability", "/v1/memberships", "/u/")):
+        elif path.startswith(
+            ("/v1/bans", "/v1/hand-offs", "/v1/reachability", "/v1/memberships", "/u/")
+        ):
             await self._mailed()
         elif "report" in path and not path.startswith("/v1/reports"):
             await self._reported()
