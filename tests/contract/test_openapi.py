@@ -19,7 +19,6 @@ from services.customers.handlers.read_history import MOST_CHANGES
 from services.customers.persistence.duplicates import SHOWN
 from services.customers.persistence.profiles import load_profiles
 from services.customers.persistence.saved_searches import AT_MOST as SEARCHES_AT_MOST
-from services.mailing.domain.rules import MAX_NODES
 from services.mailing.handlers.keep_report_providers import MOST_PROVIDERS
 from services.mailing.handlers.segment_history import MOST_STEPS
 from services.pipeline.domain.lists import LISTS as PIPELINE_LISTS
@@ -47,7 +46,6 @@ OPEN = {
 BOUNDED = {
     "/v1/segments/{segment_id}/builds": 500,
     "/v1/segments/{segment_id}/growth": MOST_STEPS,
-    "/v1/segments/{segment_id}/explanations/{contact_id}": MAX_NODES,
     "/v1/<list>": MOST_VALUES,
     "/v1/<list>/usage": MOST_VALUES,
     "/v1/customer-status-choices": 2 * MOST_VALUES,
