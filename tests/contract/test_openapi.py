@@ -21,6 +21,7 @@ from services.customers.persistence.profiles import load_profiles
 from services.customers.persistence.saved_searches import AT_MOST as SEARCHES_AT_MOST
 from services.mailing.handlers.keep_report_providers import MOST_PROVIDERS
 from services.mailing.persistence.rule_language import MAX_SUGGESTIONS
+from services.mailing.handlers.segment_history import MOST_STEPS
 from services.pipeline.domain.lists import LISTS as PIPELINE_LISTS
 from services.pipeline.persistence.profiles import load_profiles as pipeline_profiles
 from shared.chassis.http.description import operations_of
@@ -45,6 +46,7 @@ OPEN = {
 # Lists that have no pages, and how long they can be; docs/performance.md tells what they cost.
 BOUNDED = {
     "/v1/segments/{segment_id}/builds": 500,
+    "/v1/segments/{segment_id}/growth": MOST_STEPS,
     "/v1/<list>": MOST_VALUES,
     "/v1/<list>/usage": MOST_VALUES,
     "/v1/customer-status-choices": 2 * MOST_VALUES,

@@ -12,8 +12,8 @@ from tests.system.suhde_up import suhde_up
 PAGES = [
     *("search-customers.md", "import-customers.md", "record-activities.md", "seller-view.md"),
     *("sales-targets.md", "attach-documents.md", "merge-duplicates.md", "segments.md"),
-    "unsubscribe-and-bounces.md",
     *("keep-lists.md", "sales-pipeline.md", "forecasts.md", "consent.md", "segment-language.md"),
+    *("unsubscribe-and-bounces.md", "why-is-he-in-it.md"),
 ]
 # A page is typed into one terminal: what one snippet sets, the next ones have.
 SO_FAR = "\n[ ! -e terminal ] || . ./terminal"

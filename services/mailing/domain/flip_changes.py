@@ -466,8 +466,8 @@ def _wanted(node: CustomerField | ContactField | CustomerValue | ContactValue) -
     return [1 if whole else "something"]
 
 
-def _number(value: str | float | Decimal) -> int:
-    return ceil(Decimal(value))
+def _number(value: Any) -> int:
+    return ceil(float(value))
 
 
 def _ticks(tokens: Sequence[str]) -> list[int]:

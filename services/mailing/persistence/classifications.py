@@ -84,7 +84,7 @@ _COVERED = text(_COVERED_SQL)
 # The table as it was, by the same name.
 _THEN = """
     WITH classification AS (
-        SELECT * FROM classification WHERE told_at <= :at
+        SELECT stands.* FROM classification AS stands WHERE told_at <= :at
         UNION ALL
         SELECT (jsonb_populate_record(CAST(NULL AS classification), fields)).* FROM past
         WHERE kind = 'classification' AND since <= :at AND until > :at)

@@ -159,8 +159,8 @@ _FACTS = ("contact", "contact_customer", "customer", "document", "activity", "op
 _TABLES = (
     "WITH "
     + ", ".join(
-        f"{table} AS (SELECT * FROM jsonb_populate_recordset(CAST(NULL AS {table}), "
-        f"CAST(:rows_{table} AS jsonb)))"
+        f"{table} AS (SELECT one.* FROM jsonb_populate_recordset(CAST(NULL AS {table}), "
+        f"CAST(:rows_{table} AS jsonb)) AS one)"
         for table in (*_FACTS, "segment_pin", "member")
     )
     # Whoever is in a segment is so by its rule, which is called as the segment is here.

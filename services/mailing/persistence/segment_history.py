@@ -77,7 +77,8 @@ async def growth(
 
     Place 0 is before the first moment, place n between the n-th and the next.
     """
-    asked = {"segment_id": segment_id, "edges": list(edges), "before": edges[-1]}
+    last = await position_before(connection, edges[-1])
+    asked = {"segment_id": segment_id, "edges": list(edges), "last": last}
     return (await connection.execute(_GROWTH, asked)).all()
 
 
@@ -134,24 +135,22 @@ _LAST = text(
     ORDER BY position DESC LIMIT 1
     """
 )
-# One walk of the index of contacts; of each the last change up to the position counts.
+# One walk of the index of contacts, as far as the page; of each the last change counts.
 _MEMBERS = text(
     f"""
     SELECT one.contact_id, {_NAMES}
     FROM (
-        SELECT contact_id FROM (
-            SELECT DISTINCT ON (contact_id) contact_id, entered FROM member_change
-            WHERE segment_id = :segment_id AND position <= :position
-              AND contact_id > :after
-            ORDER BY contact_id, position DESC) AS last
-        WHERE entered ORDER BY contact_id LIMIT :limit) AS one
+        SELECT contact_id FROM member_change
+        WHERE segment_id = :segment_id AND position <= :position AND contact_id > :after
+        GROUP BY contact_id HAVING (array_agg(entered ORDER BY position DESC))[1]
+        ORDER BY contact_id LIMIT :limit) AS one
     LEFT JOIN contact USING (contact_id)
     ORDER BY one.contact_id
     """
 )
 _CHANGES_SQL = """
     SELECT {change}, {names}
-    FROM (SELECT * FROM member_change
+    FROM (SELECT one.* FROM member_change AS one
           WHERE segment_id = :segment_id {whose} AND position > :after AND position <= :until
           ORDER BY position LIMIT :limit) AS change
     LEFT JOIN contact USING (contact_id)
@@ -165,24 +164,23 @@ _GROWTH = text(
     """
     SELECT width_bucket(at, CAST(:edges AS timestamptz[])) AS place, cause, entered,
            count(*) AS moves
-    FROM member_change WHERE segment_id = :segment_id AND at < :before
+    FROM member_change WHERE segment_id = :segment_id AND position <= :last
     GROUP BY 1, 2, 3
     """
 )
+# Who was let in first and let in last was not there before; so only what lies between is read.
 _BETWEEN_POSITIONS = text(
     f"""
     SELECT one.contact_id, one.entered, {_NAMES}
     FROM (
-        SELECT contact_id, is_member AS entered
-        FROM (
-            SELECT contact_id,
-                   coalesce((array_agg(entered ORDER BY position DESC)
-                             FILTER (WHERE position <= :first))[1], false) AS was_member,
-                   (array_agg(entered ORDER BY position DESC))[1] AS is_member
-            FROM member_change
-            WHERE segment_id = :segment_id AND position <= :last AND contact_id > :after
-            GROUP BY contact_id) AS each
-        WHERE was_member <> is_member ORDER BY contact_id LIMIT :limit) AS one
+        SELECT contact_id, (array_agg(entered ORDER BY position DESC))[1] AS entered
+        FROM member_change
+        WHERE segment_id = :segment_id AND position > :first AND position <= :last
+          AND contact_id > :after
+        GROUP BY contact_id
+        HAVING (array_agg(entered ORDER BY position))[1]
+             = (array_agg(entered ORDER BY position DESC))[1]
+        ORDER BY contact_id LIMIT :limit) AS one
     LEFT JOIN contact USING (contact_id)
     ORDER BY one.contact_id
     """

@@ -102,7 +102,13 @@ Table(
     Column("cause", Text, nullable=False),
     Column("told_type", Text),
     Column("told_by", Text),
-    Index("ix_member_change_segment_id", "segment_id", "position"),
+    # With all that growth is counted from.
+    Index(
+        "ix_member_change_segment_id",
+        "segment_id",
+        "position",
+        postgresql_include=["at", "entered", "cause"],
+    ),
     Index("ix_member_change_contact_id", "segment_id", "contact_id", "position"),
     # Positions are in the order of moments, too.
     Index("ix_member_change_at", "at", "position"),

@@ -86,7 +86,7 @@ class World:
         """Return values that the first parameter of a path may have; `name` is its name."""
         before = path.partition("{")[0].rstrip("/").rpartition("/")[2]
         before = INSIDE.get(name, before)
-        if name == "contact_id" and "/pins/" in path:
+        if name == "contact_id" and path.startswith(("/v1/segments/", "/v1/memberships/")):
             before = "reachability"
         if path.endswith("/events"):
             # Of what never ends, the answer would not end either.
@@ -176,7 +176,9 @@ class World:
             await self._import(runs=path.endswith("/undo"))
         elif path.startswith("/v1/inboxes/"):
             await self._parked(path.split("/")[3])
-        elif path.startswith(("/v1/bans", "/v1/hand-offs", "/v1/reachability", "/u/")):
+        elif path.startswith(
+            ("/v1/bans", "/v1/hand-offs", "/v1/reachability", "/v1/memberships", "/u/")
+        ):
             await self._mailed()
         elif "report" in path and not path.startswith("/v1/reports"):
             await self._reported()

@@ -54,4 +54,6 @@ def upgrade() -> None:
     # Of a segment by contact: who was a member at a moment, and since when one is.
     op.drop_index('ix_member_change_contact_id', table_name='member_change')
     op.create_index('ix_member_change_contact_id', 'member_change', ['segment_id', 'contact_id', 'position'], unique=False)
+    op.drop_index('ix_member_change_segment_id', table_name='member_change')
+    op.create_index('ix_member_change_segment_id', 'member_change', ['segment_id', 'position'], unique=False, postgresql_include=['at', 'entered', 'cause'])
     op.create_index('ix_member_change_at', 'member_change', ['at', 'position'], unique=False)
