@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from services.mailing.api.call_list import call_list_router
 from services.mailing.api.consent import consent_router
+from services.mailing.api.feed import feed_router
 from services.mailing.api.pins import pins_router
 from services.mailing.api.report_providers import report_providers_router
 from services.mailing.api.reports import HOOKS, MAILS, MAX_BODY, hooks_router, reports_router
@@ -22,6 +23,7 @@ from services.mailing.handlers.loops import fencing, probing
 from services.mailing.handlers.take_reports import Taking
 from services.mailing.messaging.publications import SOURCE, translate
 from services.mailing.messaging.subscribers import subscriptions
+from services.mailing.persistence.moves import CHANNEL
 from services.mailing.persistence.past import OUTDATED_PAST
 from services.mailing.persistence.report_secrets import OUTDATED
 from services.mailing.persistence.tables import metadata
@@ -30,6 +32,7 @@ from shared.chassis.bus.port import Bus
 from shared.chassis.clock import Clock, system_clock
 from shared.chassis.database import connect
 from shared.chassis.inbox import Inbox
+from shared.chassis.notices import Notices
 from shared.chassis.relay import Relay
 from shared.chassis.service import Service
 from shared.chassis.unit_of_work import UnitOfWorkFactory
@@ -52,6 +55,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
     zone = ZoneInfo(settings.time_zone)
     building = connect(url, name=f"{NAME}-build", pool_size=1, command_seconds=BUILD_SECONDS)
     keeper = MemberKeeper(units, units.on(building), zone)
+    notices = Notices(connect(url, name=f"{NAME}-notices", pool_size=1), CHANNEL)
     inbox = Inbox(engine, clock, read_label=read_label, read_data=read_data, body_hash=body_hash)
     heard = subscriptions(zone)
     worker = Worker(
@@ -85,6 +89,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         routers=[
             segments_router(units, zone=zone, limit_seconds=limit),
             pins_router(units),
+            feed_router(units, notices),
             call_list_router(units),
             reports_router(units, taking, keys),
             report_providers_router(units, keys),
@@ -104,6 +109,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             ("ban-fence", fencing(units)),
             ("members", keeper.follow),
             ("segment-builds", keeper.build),
+            ("notices", notices.run),
         ],
         larger_bodies={
             ROUTE: MAX_FORM,

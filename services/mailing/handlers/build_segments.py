@@ -10,6 +10,7 @@ from services.mailing.handlers.follow_changes import CHANGED, JUDGED, TOLD, judg
 from services.mailing.handlers.touch import TOUCHED
 from services.mailing.persistence import members, segment_rules, touched
 from services.mailing.persistence.members import Judge
+from services.mailing.persistence.moves import give_notice
 from services.mailing.persistence.rules import compile_rule
 from services.mailing.persistence.segment_rules import RuleToBuild
 from shared.chassis.chunks import chunks
@@ -92,6 +93,7 @@ async def _take_over(built: RuleToBuild, uow: UnitOfWork, zone: ZoneInfo) -> Non
             )
             uow.signal(TOUCHED)
         await _tell(built, uow, after=before, moves=entered + exited)
+        await give_notice(connection, [built.segment_id])
         uow.signal(CHANGED)
     if built.why == "checked" and entered + exited:
         log.warning(

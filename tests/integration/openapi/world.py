@@ -339,12 +339,14 @@ async def open_world(postgres: Postgres) -> AsyncIterator[World]:
                 deleted,
             )
             assert service.jobs is not None
-            running = asyncio.create_task(service.jobs.run())
+            loops = [service.jobs.run, dict(mailing.service.loops)["notices"]]
+            running = [asyncio.create_task(loop()) for loop in loops]
             await _fill(world, service)
             await world.remake("/v1/segments/{segment_id}/pins")
             yield world
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
         await service.jobs.close()
         await service.engine.dispose()
 
