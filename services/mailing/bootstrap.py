@@ -13,10 +13,12 @@ from services.mailing.api.reports import HOOKS, MAILS, MAX_BODY, hooks_router, r
 from services.mailing.api.segments import segments_router
 from services.mailing.api.unsubscribe import MAX_BODY as MAX_FORM
 from services.mailing.api.unsubscribe import ROUTE, unsubscribe_router
+from services.mailing.api.webhooks import webhooks_router
 from services.mailing.domain.delivery_reports import BounceRules
 from services.mailing.domain.link_keys import LinkKeys
 from services.mailing.domain.unsubscribe_tokens import link_giver
 from services.mailing.handlers.consent import show_consent
+from services.mailing.handlers.deliver_moves import Courier
 from services.mailing.handlers.evaluate_rule import warn_of_not_told
 from services.mailing.handlers.keep_members import MemberKeeper
 from services.mailing.handlers.loops import fencing, probing
@@ -33,6 +35,7 @@ from shared.chassis.clock import Clock, system_clock
 from shared.chassis.database import connect
 from shared.chassis.inbox import Inbox
 from shared.chassis.notices import Notices
+from shared.chassis.outbound import Poster
 from shared.chassis.relay import Relay
 from shared.chassis.service import Service
 from shared.chassis.unit_of_work import UnitOfWorkFactory
@@ -67,6 +70,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
     )
     limit = settings.consent_limit_seconds
     keys = LinkKeys.read(settings.link_key.get_secret_value())
+    courier = Courier(units, Poster(settings.webhook_reach), keys)
     taking = Taking(
         BounceRules(settings.soft_bounce_days, timedelta(days=settings.bounce_window_days)),
         settings.time_zone,
@@ -90,6 +94,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             segments_router(units, zone=zone, limit_seconds=limit),
             pins_router(units),
             feed_router(units, notices),
+            webhooks_router(units, courier, settings.webhook_reach, keys),
             call_list_router(units),
             reports_router(units, taking, keys),
             report_providers_router(units, keys),
@@ -110,6 +115,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             ("members", keeper.follow),
             ("segment-builds", keeper.build),
             ("notices", notices.run),
+            ("webhooks", courier.run),
         ],
         larger_bodies={
             ROUTE: MAX_FORM,
@@ -120,6 +126,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         checks={"consent": consent_problem},
         tags={
             "segments": "Groups of contacts by rules, their counts, members and recipients.",
+            "webhooks": "Where moves of members are sent, signed, and what came of it.",
             "delivery-reports": "Bounces and complaints, and who may report them.",
             "unsubscribe": "Links by which recipients say that they want no more.",
             "consent": "The gate: hand-offs, bans, reachability, and how fresh the news is.",

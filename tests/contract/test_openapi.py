@@ -20,6 +20,8 @@ from services.customers.persistence.duplicates import SHOWN
 from services.customers.persistence.profiles import load_profiles
 from services.customers.persistence.saved_searches import AT_MOST as SEARCHES_AT_MOST
 from services.mailing.handlers.keep_report_providers import MOST_PROVIDERS
+from services.mailing.handlers.keep_webhooks import MOST_WEBHOOKS
+from services.mailing.persistence.deliveries import KEPT
 from services.pipeline.domain.lists import LISTS as PIPELINE_LISTS
 from services.pipeline.persistence.profiles import load_profiles as pipeline_profiles
 from shared.chassis.http.description import operations_of
@@ -60,6 +62,8 @@ BOUNDED = {
     "/v1/lists": len(LISTS),
     "/v1/saved-searches": SEARCHES_AT_MOST,
     "/v1/report-providers": MOST_PROVIDERS,
+    "/v1/webhooks": MOST_WEBHOOKS,
+    "/v1/webhooks/{webhook_id}/deliveries": KEPT,
     "/v1/sellers/{seller}/calendar-feeds": MOST_FEEDS,
     "/v1/settings": len(SETTINGS),
     # One row per value, per pair of values, or per month and value; never per customer.

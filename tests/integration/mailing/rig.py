@@ -53,6 +53,7 @@ async def open_rig(postgres: Postgres, *, clock: Clock = system_clock) -> AsyncI
             api_key=KEY,
             link_key=LINK_KEY,
             public_url=PUBLIC_URL,
+            webhook_private_hosts="127.0.0.1",
             pool_size=8,
         )
         service = bootstrap.build(settings, InProcessBus(), clock=clock)

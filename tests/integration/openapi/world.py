@@ -175,6 +175,10 @@ class World:
             await self._parked(path.split("/")[3])
         elif path.startswith(("/v1/bans", "/v1/hand-offs", "/v1/reachability", "/u/")):
             await self._mailed()
+        elif path.startswith("/v1/webhooks"):
+            await self.mailing.change("DELETE FROM webhook")
+            made_one = await made(self.api, "/v1/webhooks", url="http://127.0.0.1:9/")
+            self.ids["webhooks"] = [made_one["webhook_id"]]
         elif "report" in path and not path.startswith("/v1/reports"):
             await self._reported()
 
