@@ -340,3 +340,21 @@ def test_delays_grow_to_a_bound_and_are_spread() -> None:
         assert delay_after(failures, 0.0) * 2 == delay_after(failures, 1.0)
     assert delay_after(2, 1.0) == 2 * delay_after(1, 1.0) == timedelta(seconds=10)
     assert delay_after(100, 1.0) == LONGEST_DELAY
+
+
+async def test_a_replay_goes_before_what_is_under_way(
+    rig: Rig, api: httpx.AsyncClient, courier: Courier, receiver: Receiver
+) -> None:
+    await segment(rig, api)
+    made = await hook(api, receiver.url)
+    expected = await moved(rig, 1)
+    receiver.answers.append(None)
+    sending = asyncio.create_task(courier.settle())
+    await eventually(lambda: len(receiver.received) == 1)
+    url = f"{HOOKS}/{made['webhook_id']}/replay"
+    assert (await api.post(url, json={"after": 0})).status_code == 200
+    receiver.let_go.set()
+    await sending
+    await courier.settle()
+    assert told(receiver.received) == expected * 2
+    assert (await shown(api, made))["failures"] == 0
