@@ -9,6 +9,7 @@ from services.mailing.api.call_list import call_list_router
 from services.mailing.api.consent import consent_router
 from services.mailing.api.consent_log import consent_log_router
 from services.mailing.api.explanations import explanations_router
+from services.mailing.api.feed import feed_router
 from services.mailing.api.pins import pins_router
 from services.mailing.api.report_providers import report_providers_router
 from services.mailing.api.reports import HOOKS, MAILS, MAX_BODY, hooks_router, reports_router
@@ -18,11 +19,13 @@ from services.mailing.api.segments import segments_router
 from services.mailing.api.topics import topics_router
 from services.mailing.api.unsubscribe import MAX_BODY as MAX_FORM
 from services.mailing.api.unsubscribe import ROUTE, unsubscribe_router
+from services.mailing.api.webhooks import webhooks_router
 from services.mailing.domain.addresses import hashes
 from services.mailing.domain.delivery_reports import BounceRules
 from services.mailing.domain.link_keys import LinkKeys
 from services.mailing.domain.unsubscribe_tokens import link_giver
 from services.mailing.handlers.consent import show_consent
+from services.mailing.handlers.deliver_moves import Courier
 from services.mailing.handlers.evaluate_rule import warn_of_not_told
 from services.mailing.handlers.keep_members import MemberKeeper
 from services.mailing.handlers.loops import fencing, hashing, probing
@@ -30,6 +33,7 @@ from services.mailing.handlers.open_log import open_log
 from services.mailing.handlers.take_reports import Taking
 from services.mailing.messaging.publications import SOURCE, translate
 from services.mailing.messaging.subscribers import subscriptions
+from services.mailing.persistence.moves import CHANNEL
 from services.mailing.persistence.past import OUTDATED_PAST
 from services.mailing.persistence.report_secrets import OUTDATED
 from services.mailing.persistence.tables import metadata
@@ -38,6 +42,8 @@ from shared.chassis.bus.port import Bus
 from shared.chassis.clock import Clock, system_clock
 from shared.chassis.database import connect
 from shared.chassis.inbox import Inbox
+from shared.chassis.notices import Notices
+from shared.chassis.outbound import Poster
 from shared.chassis.relay import Relay
 from shared.chassis.service import Service
 from shared.chassis.unit_of_work import UnitOfWorkFactory
@@ -60,6 +66,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
     zone = ZoneInfo(settings.time_zone)
     building = connect(url, name=f"{NAME}-build", pool_size=1, command_seconds=BUILD_SECONDS)
     keeper = MemberKeeper(units, units.on(building), zone)
+    notices = Notices(connect(url, name=f"{NAME}-notices", pool_size=1), CHANNEL)
     inbox = Inbox(engine, clock, read_label=read_label, read_data=read_data, body_hash=body_hash)
     hash_of = hashes(settings.suppression_key.get_secret_value())
     heard = subscriptions(zone, hash_of)
@@ -72,6 +79,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
     )
     limit = settings.consent_limit_seconds
     keys = LinkKeys.read(settings.link_key.get_secret_value())
+    courier = Courier(units, Poster(settings.webhook_reach), keys)
     taking = Taking(
         BounceRules(settings.soft_bounce_days, timedelta(days=settings.bounce_window_days)),
         settings.time_zone,
@@ -104,6 +112,8 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             ),
             segment_history_router(units, zone=zone),
             rule_language_router(units),
+            feed_router(units, notices),
+            webhooks_router(units, courier, settings.webhook_reach, keys),
             call_list_router(units),
             reports_router(units, taking, keys),
             report_providers_router(units, keys),
@@ -130,6 +140,8 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             ("address-hash", hashing(units, hash_of)),
             ("members", keeper.follow),
             ("segment-builds", keeper.build),
+            ("notices", notices.run),
+            ("webhooks", courier.run),
         ],
         larger_bodies={
             ROUTE: MAX_FORM,
@@ -140,6 +152,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         checks={"consent": consent_problem},
         tags={
             "segments": "Groups of contacts by rules, their counts, members and recipients.",
+            "webhooks": "Where moves of members are sent, signed, and what came of it.",
             "delivery-reports": "Bounces and complaints, and who may report them.",
             "unsubscribe": "Links by which recipients say that they want no more.",
             "consent": "The gate: hand-offs, bans, reachability, and how fresh the news is.",

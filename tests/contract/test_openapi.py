@@ -20,8 +20,10 @@ from services.customers.persistence.duplicates import SHOWN
 from services.customers.persistence.profiles import load_profiles
 from services.customers.persistence.saved_searches import AT_MOST as SEARCHES_AT_MOST
 from services.mailing.handlers.keep_report_providers import MOST_PROVIDERS
-from services.mailing.persistence.rule_language import MAX_SUGGESTIONS
+from services.mailing.handlers.keep_webhooks import MOST_WEBHOOKS
 from services.mailing.handlers.segment_history import MOST_STEPS
+from services.mailing.persistence.deliveries import KEPT
+from services.mailing.persistence.rule_language import MAX_SUGGESTIONS
 from services.pipeline.domain.lists import LISTS as PIPELINE_LISTS
 from services.pipeline.persistence.profiles import load_profiles as pipeline_profiles
 from shared.chassis.http.description import operations_of
@@ -47,6 +49,7 @@ OPEN = {
 BOUNDED = {
     "/v1/segments/{segment_id}/builds": 500,
     "/v1/segments/{segment_id}/growth": MOST_STEPS,
+    "/v1/segments/{segment_id}/moves": MAX_PAGE,
     "/v1/<list>": MOST_VALUES,
     "/v1/<list>/usage": MOST_VALUES,
     "/v1/customer-status-choices": 2 * MOST_VALUES,
@@ -63,6 +66,8 @@ BOUNDED = {
     "/v1/saved-searches": SEARCHES_AT_MOST,
     "/v1/report-providers": MOST_PROVIDERS,
     "/v1/segment-rules/suggestions": MAX_SUGGESTIONS,
+    "/v1/webhooks": MOST_WEBHOOKS,
+    "/v1/webhooks/{webhook_id}/deliveries": KEPT,
     "/v1/sellers/{seller}/calendar-feeds": MOST_FEEDS,
     "/v1/settings": len(SETTINGS),
     # One row per value, per pair of values, or per month and value; never per customer.
@@ -204,4 +209,4 @@ def test_what_holds_everywhere_is_told_everywhere() -> None:
         if "{" in path:
             assert "404" in operation["responses"], path
         if method == "get":
-            assert not names, path
+            assert names == ({"Last-Event-ID"} if path.endswith("/feed") else set()), path

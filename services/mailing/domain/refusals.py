@@ -221,6 +221,22 @@ class TooManySecrets(Refusal):
     remedy = "Remove a provider that reports no more, or wait until older secrets have run out."
 
 
+class WebhookNotFound(Refusal):
+    """There is no such webhook."""
+
+    kind = Kind.NOT_FOUND
+    slug = "webhook_not_found"
+    remedy = "List the webhooks at /v1/webhooks."
+
+
+class TooManyWebhooks(Refusal):
+    """There are as many webhooks as may be."""
+
+    kind = Kind.CONFLICT
+    slug = "too_many_webhooks"
+    remedy = "Remove one that is needed no more; one can be sent the moves of all segments."
+
+
 class BanNotConfigured(Refusal):
     """The channel cannot be banned yet, so it is closed for marketing."""
 

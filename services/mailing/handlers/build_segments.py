@@ -17,6 +17,7 @@ from services.mailing.handlers.follow_changes import (
 from services.mailing.handlers.touch import TOUCHED
 from services.mailing.persistence import members, segment_rules, touched
 from services.mailing.persistence.members import Judge
+from services.mailing.persistence.moves import give_notice
 from services.mailing.persistence.rules import compile_rule
 from services.mailing.persistence.segment_rules import RuleToBuild
 from shared.chassis.chunks import chunks
@@ -128,6 +129,7 @@ async def _take_over(built: RuleToBuild, uow: UnitOfWork) -> None:
             )
             uow.signal(TOUCHED)
         await _tell(built, uow, after=before, moves=entered + exited)
+        await give_notice(connection, [built.segment_id])
         uow.signal(CHANGED)
     if built.why == "checked" and entered + exited:
         log.warning(

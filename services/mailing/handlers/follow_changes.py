@@ -15,6 +15,7 @@ from services.mailing.domain.rules import Rule
 from services.mailing.handlers.touch import keys_of_held
 from services.mailing.persistence import members, segment_rules, touched
 from services.mailing.persistence.members import Change, Judge, Verdict
+from services.mailing.persistence.moves import give_notice
 from services.mailing.persistence.rules import compile_rules
 from services.mailing.persistence.touched import Reached
 from shared.chassis.chunks import chunks
@@ -216,6 +217,7 @@ async def _write(changes: list[Change], uow: UnitOfWork) -> None:
         for some in chunks(all_moves, TOLD):
             uow.record(SegmentMembersChanged(segment_id, tuple(some), uow.now))
     if changes:
+        await give_notice(uow.connection, moves)
         uow.signal(CHANGED)
 
 

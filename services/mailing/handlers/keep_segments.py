@@ -26,6 +26,7 @@ from services.mailing.handlers.evaluate_rule import (
 )
 from services.mailing.persistence import segment_rules, segments
 from services.mailing.persistence.gate import read_consent
+from services.mailing.persistence.moves import give_notice
 from services.mailing.persistence.rules import Condition
 from services.mailing.persistence.segments import NIL, Counts, Segment
 from shared.chassis.errors import StaleVersion
@@ -144,6 +145,7 @@ async def remove_segment(segment_id: UUID, uow: UnitOfWork, *, expected: int) ->
     for rule_id in (segment.live_rule_id, segment.next_rule_id):
         if rule_id is not None:
             await segment_rules.retire(uow.connection, rule_id, uow.now)
+    await give_notice(uow.connection, [segment_id])
 
 
 async def count_segment(

@@ -5,7 +5,15 @@ from services.mailing.persistence import (
     projection_tables,
     report_tables,
     segment_tables,
+    webhook_tables,
 )
 from services.mailing.persistence.columns import metadata
 
-__all__ = ["consent_tables", "metadata", "projection_tables", "report_tables", "segment_tables"]
+__all__ = [
+    "consent_tables",
+    "metadata",
+    "projection_tables",
+    "report_tables",
+    "segment_tables",
+    "webhook_tables",
+]

@@ -227,7 +227,7 @@ def _take_if_match(operation: Json) -> bool:
 
 def _add_examples(operation: Json, document: Json) -> None:
     for parameter in operation.get("parameters", ()):
-        is_needed = parameter.get("in") == "path" or parameter.get("required")
+        is_needed = parameter.get("in") in ("path", "header") or parameter.get("required")
         if is_needed and "example" not in parameter:
             parameter["example"] = example_of(parameter["schema"], document)
     for media in operation.get("requestBody", {}).get("content", {}).values():

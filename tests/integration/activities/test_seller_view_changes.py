@@ -1,10 +1,8 @@
 """The stream of changes of a seller's view: heard from every process, bounded, left alone."""
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from typing import Any
+from contextlib import AbstractAsyncContextManager
 
 import httpx
 import pytest
@@ -18,57 +16,9 @@ from shared.chassis.testing.waiting import eventually
 from tests.integration.activities.conftest import KEY
 from tests.integration.activities.scattered import scattered
 from tests.integration.activities.world import World
+from tests.integration.streams import WITHIN, Stream, elsewhere, streaming
 
-WITHIN = 10.0
 EVENT = 'event: changed\ndata: {"seller":"seller.0"}\n\n'
-
-
-class Stream:
-    """One client of a stream, which may leave."""
-
-    def __init__(self, app: FastAPI, query: str) -> None:
-        self._app = app
-        self._query = query
-        self._left = asyncio.Event()
-        self._said: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self.task = asyncio.create_task(self._ask())
-
-    async def _ask(self) -> None:
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "http_version": "1.1",
-            "method": "GET",
-            "path": "/v1/seller-view/changes",
-            "raw_path": b"/v1/seller-view/changes",
-            "query_string": self._query.encode(),
-            "headers": [(b"authorization", f"Bearer {KEY}".encode()), (b"host", b"suhde")],
-            "scheme": "http",
-            "server": ("suhde", 80),
-            "client": ("127.0.0.1", 1),
-            "root_path": "",
-        }
-        asked = False
-
-        async def receive() -> dict[str, Any]:
-            nonlocal asked
-            if not asked:
-                asked = True
-                return {"type": "http.request", "body": b"", "more_body": False}
-            await self._left.wait()
-            return {"type": "http.disconnect"}
-
-        await self._app(scope, receive, self._said.put)
-
-    async def next(self) -> dict[str, Any]:
-        async with asyncio.timeout(WITHIN):
-            return await self._said.get()
-
-    async def text(self) -> str:
-        return bytes((await self.next())["body"]).decode()
-
-    def leave(self) -> None:
-        self._left.set()
 
 
 @pytest.fixture
@@ -83,31 +33,8 @@ async def app(activities: Service) -> AsyncIterator[FastAPI]:
     await asyncio.gather(*listening, return_exceptions=True)
 
 
-@asynccontextmanager
-async def watching(app: FastAPI, query: str = "seller=seller.0") -> AsyncIterator[Stream]:
-    stream = Stream(app, query)
-    try:
-        yield stream
-    finally:
-        stream.leave()
-        stream.task.cancel()
-        with suppress(asyncio.CancelledError):
-            await stream.task
-
-
-async def elsewhere(service: Service, statement: str) -> None:
-    """Run a statement on the service's database in a process of its own."""
-    url = service.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    script = (
-        "import asyncio, asyncpg, sys\n"
-        "async def main():\n"
-        "    connection = await asyncpg.connect(sys.argv[1])\n"
-        "    await connection.execute(sys.argv[2])\n"
-        "    await connection.close()\n"
-        "asyncio.run(main())\n"
-    )
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, url, statement)
-    assert await process.wait() == 0
+def watching(app: FastAPI, query: str = "seller=seller.0") -> AbstractAsyncContextManager[Stream]:
+    return streaming(app, "/v1/seller-view/changes", query, key=KEY)
 
 
 OF_THE_FIRST = "UPDATE activity SET state = 'done', subject = 'Other' WHERE seller = 'seller.0'"

@@ -57,6 +57,7 @@ async def open_rig(postgres: Postgres, *, clock: Clock = system_clock) -> AsyncI
             link_key=LINK_KEY,
             public_url=PUBLIC_URL,
             suppression_key=SECRET,
+            webhook_private_hosts="127.0.0.1",
             pool_size=8,
         )
         service = bootstrap.build(settings, InProcessBus(), clock=clock)

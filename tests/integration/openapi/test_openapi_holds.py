@@ -38,7 +38,7 @@ EXAMPLES = int(os.environ.get("SUHDE_FUZZ", "0"))
 ANSWER_SECONDS = 30.0
 # The routes of a list are those of every other.
 OTHER_LISTS = 4
-WATCHED = "/v1/seller-view/changes"
+WATCHED = ("/v1/seller-view/changes", "/v1/segments/{segment_id}/feed")
 CHECKS = [
     status_code_conformance,
     content_type_conformance,
@@ -174,7 +174,7 @@ async def test_what_is_asked_at_random_is_answered_as_described(
 def _examples(path: str) -> int:
     if EXAMPLES:
         return EXAMPLES
-    return OTHER_LISTS if path.startswith((*LIKE_OTHERS, WATCHED)) else 25
+    return OTHER_LISTS if path.startswith((*LIKE_OTHERS, *WATCHED)) else 25
 
 
 async def _ask(world: World, case: Case, choice: int | None) -> None:
@@ -204,7 +204,7 @@ async def _aim(world: World, case: Case, choice: int) -> None:
 
 def _bound(case: Case) -> None:
     """Let a stream end that somebody who is there would hear for minutes."""
-    if case.path == WATCHED:
+    if case.path in WATCHED:
         case.query["seconds"] = 1
 
 

@@ -180,6 +180,10 @@ class World:
             ("/v1/bans", "/v1/hand-offs", "/v1/reachability", "/v1/memberships", "/u/")
         ):
             await self._mailed()
+        elif path.startswith("/v1/webhooks"):
+            await self.mailing.change("DELETE FROM webhook")
+            made_one = await made(self.api, "/v1/webhooks", url="http://127.0.0.1:9/")
+            self.ids["webhooks"] = [made_one["webhook_id"]]
         elif "report" in path and not path.startswith("/v1/reports"):
             await self._reported()
         elif path.startswith("/v1/topics/{"):
@@ -350,12 +354,14 @@ async def open_world(postgres: Postgres) -> AsyncIterator[World]:
                 deleted,
             )
             assert service.jobs is not None
-            running = asyncio.create_task(service.jobs.run())
+            loops = [service.jobs.run, dict(mailing.service.loops)["notices"]]
+            running = [asyncio.create_task(loop()) for loop in loops]
             await _fill(world, service)
             await world.remake("/v1/segments/{segment_id}/pins")
             yield world
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
         await service.jobs.close()
         await service.engine.dispose()
 

@@ -6,7 +6,7 @@ Old code must survive this schema: add, backfill, then enforce; remove when nobo
 from alembic import op
 
 revision = '0010'
-down_revision = '0007'
+down_revision = '0009'
 branch_labels = None
 depends_on = None
 
