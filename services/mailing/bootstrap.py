@@ -4,11 +4,13 @@ from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from services.mailing.api.audiences import audiences_router
 from services.mailing.api.call_list import call_list_router
 from services.mailing.api.consent import consent_router
 from services.mailing.api.pins import pins_router
 from services.mailing.api.report_providers import report_providers_router
 from services.mailing.api.reports import HOOKS, MAILS, MAX_BODY, hooks_router, reports_router
+from services.mailing.api.sealed import sealed_router
 from services.mailing.api.segments import segments_router
 from services.mailing.api.unsubscribe import MAX_BODY as MAX_FORM
 from services.mailing.api.unsubscribe import ROUTE, unsubscribe_router
@@ -18,12 +20,13 @@ from services.mailing.domain.unsubscribe_tokens import link_giver
 from services.mailing.handlers.consent import show_consent
 from services.mailing.handlers.evaluate_rule import warn_of_not_told
 from services.mailing.handlers.keep_members import MemberKeeper
-from services.mailing.handlers.loops import fencing, probing
+from services.mailing.handlers.loops import fencing, following, probing
 from services.mailing.handlers.take_reports import Taking
 from services.mailing.messaging.publications import SOURCE, translate
 from services.mailing.messaging.subscribers import subscriptions
 from services.mailing.persistence.past import OUTDATED_PAST
 from services.mailing.persistence.report_secrets import OUTDATED
+from services.mailing.persistence.seals import OUTDATED as OUTDATED_SEALS
 from services.mailing.persistence.tables import metadata
 from services.mailing.settings import Settings
 from shared.chassis.bus.port import Bus
@@ -68,6 +71,8 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         settings.time_zone,
     )
 
+    links_of = link_giver(keys, settings.public_url)
+
     async def consent_problem() -> str | None:
         consent = await show_consent(engine, limit_seconds=limit)
         return None if consent.fresh else "the consent news is not fresh; marketing is closed"
@@ -88,9 +93,9 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             call_list_router(units),
             reports_router(units, taking, keys),
             report_providers_router(units, keys),
-            consent_router(
-                units, limit_seconds=limit, links_of=link_giver(keys, settings.public_url)
-            ),
+            audiences_router(units, limit_seconds=limit, links_of=links_of),
+            sealed_router(units, limit_seconds=limit, links_of=links_of),
+            consent_router(units, limit_seconds=limit, links_of=links_of),
         ],
         public_routers=[unsubscribe_router(units, keys), hooks_router(units, taking, keys)],
         versions=VERSIONS,
@@ -103,6 +108,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             ("consent-probe", probing(units)),
             ("ban-fence", fencing(units)),
             ("members", keeper.follow),
+            ("audiences", following(units)),
             ("segment-builds", keeper.build),
         ],
         larger_bodies={
@@ -110,10 +116,11 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             MAILS: MAX_BODY,
             f"{HOOKS}/{{provider}}": MAX_BODY,
         },
-        outdated=[OUTDATED],
+        outdated=[OUTDATED, OUTDATED_SEALS],
         checks={"consent": consent_problem},
         tags={
             "segments": "Groups of contacts by rules, their counts, members and recipients.",
+            "audiences": "Whom campaigns take of segments, and their hand-off, open or sealed.",
             "delivery-reports": "Bounces and complaints, and who may report them.",
             "unsubscribe": "Links by which recipients say that they want no more.",
             "consent": "The gate: hand-offs, bans, reachability, and how fresh the news is.",

@@ -1,10 +1,11 @@
-"""What is done every second: ask for the consent news, and fence the bans that wait."""
+"""What is done every second: ask for the consent news, fence bans that wait, keep audiences up."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
 from services.mailing.handlers.ban_address import fence_pending
 from services.mailing.handlers.consent import probe_consent
+from services.mailing.handlers.follow_audiences import follow_audiences
 from services.mailing.persistence.bans import pending_ids
 from shared.chassis.database import is_transient
 from shared.chassis.logs import get_logger
@@ -32,6 +33,15 @@ def fencing(units: UnitOfWorkFactory) -> Callable[[], Awaitable[None]]:
         await fence_all(units)
 
     return _every_second("ban_fencing_interrupted", fence)
+
+
+def following(units: UnitOfWorkFactory) -> Callable[[], Awaitable[None]]:
+    """Return a loop that lets audiences follow their segments."""
+
+    async def follow() -> None:
+        await follow_audiences(units)
+
+    return _every_second("audiences_interrupted", follow)
 
 
 async def fence_all(units: UnitOfWorkFactory) -> None:
