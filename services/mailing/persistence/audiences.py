@@ -293,16 +293,19 @@ _MEMBERS = text(
     ORDER BY member.contact_id LIMIT :limit
     """
 )
+# OFFSET keeps it a look at the index for each row. As a join it was planned by statistics of before
+# the campaign, and read all its receipts for each member.
 _RECEIPT = """
     EXISTS (SELECT FROM hand_off
             WHERE hand_off.campaign = :campaign AND hand_off.channel = CAST(:channel AS text)
               AND hand_off.purpose = CAST(:purpose AS text)
-              AND hand_off.contact_id = member.contact_id)
+              AND hand_off.contact_id = member.contact_id OFFSET 0)
 """
 _ADDRESS_RECEIPT = f"""
     EXISTS (SELECT FROM hand_off
             WHERE hand_off.channel = CAST(:channel AS text) AND hand_off.address_key = {ADDRESS}
-              AND hand_off.campaign = :campaign AND hand_off.purpose = CAST(:purpose AS text))
+              AND hand_off.campaign = :campaign AND hand_off.purpose = CAST(:purpose AS text)
+            OFFSET 0)
 """
 _COUNT = text(
     f"""

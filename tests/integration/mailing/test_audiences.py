@@ -12,8 +12,9 @@ from services.mailing.domain.channels import Channel
 from services.mailing.handlers import hand_off_audience
 from services.mailing.handlers.ban_address import BanAddress, ban_address
 from services.mailing.handlers.follow_audiences import follow_audiences
-from services.mailing.handlers.hand_off_audience import hand_off_next
+from services.mailing.handlers.hand_off_audience import hand_off_next, prepare_next
 from shared.contracts.customers import ContactDeleted
+from tests.integration.locks import waits
 from tests.integration.mailing.rig import Rig, bans_changed
 
 MARKED = {"name": "Marked", "rule": {"op": "has_attribute", "number": 1}}
@@ -262,6 +263,21 @@ async def test_each_is_released_once_and_each_address_once(
     released = sorted([*both[0], *both[1]])
     assert len(released) == 15
     assert {number % 15 for number in released} == set(range(15))
+
+
+async def test_two_hand_offs_of_an_audience_take_turns(rig: Rig, api: httpx.AsyncClient) -> None:
+    for number in (1, 2):
+        await rig.contact(contact_id=UUID(int=number), email="both@example.fi", attributes=(1,))
+    audience = await take(rig, api, await segment_of(api))
+    audience_id = UUID(audience.rpartition("/")[2])
+    async with rig.service.units() as uow:
+        await prepare_next(audience_id, uow, limit=1)
+    await refresh(rig)
+    async with rig.service.units() as uow:
+        await hand_off_next(audience_id, uow, limit=1, limit_seconds=rig.limit_seconds)
+        other = asyncio.create_task(hand_off(api, audience, 1))
+        await waits(rig.service)
+    assert await other == {}, "nobody else has another address"
 
 
 async def test_a_repeated_request_takes_no_others_and_asks_the_gate_again(
