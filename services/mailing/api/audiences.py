@@ -14,7 +14,12 @@ from services.mailing.api.audience_shapes import (
 )
 from services.mailing.api.consent import by_now, outcome_shown, with_link
 from services.mailing.api.shapes import Removed
-from services.mailing.domain.refusals import BanNotConfigured, ConsentNotFresh, SegmentNotFound
+from services.mailing.domain.refusals import (
+    AudienceClosed,
+    BanNotConfigured,
+    ConsentNotFresh,
+    SegmentNotFound,
+)
 from services.mailing.domain.unsubscribe_tokens import LinksOf
 from services.mailing.handlers import keep_audiences
 from services.mailing.handlers.hand_off_audience import (

@@ -14,6 +14,7 @@ from services.mailing.api.audience_shapes import (
 )
 from services.mailing.api.consent import outcome_shown, with_link
 from services.mailing.domain.gate import EXPLAINED, Reason
+from services.mailing.domain.refusals import AudienceClosed
 from services.mailing.domain.unsubscribe_tokens import LinksOf
 from services.mailing.handlers.hand_off import HandOff, Released
 from services.mailing.handlers.hand_off_audience import (
@@ -22,7 +23,7 @@ from services.mailing.handlers.hand_off_audience import (
     prepare_sealed,
     seal_next,
 )
-from shared.chassis.http.description import WITHOUT_KEY
+from shared.chassis.http.description import WITHOUT_KEY, may_refuse
 from shared.chassis.http.keys import KEY_NAME
 from shared.chassis.http.writes import Answer, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -39,7 +40,12 @@ def sealed_router(
     """Return the routes that give tokens of an audience and resolve them."""
     router = APIRouter(prefix="/v1/audiences/{audience_id}", tags=["audiences"])
 
-    @router.post("/seals", response_model=SealsShown, openapi_extra=WITHOUT_KEY)
+    @router.post(
+        "/seals",
+        response_model=SealsShown,
+        responses=may_refuse(AudienceClosed),
+        openapi_extra=WITHOUT_KEY,
+    )
     async def seal(audience_id: UUID, body: SealsBody, response: Response) -> SealsShown:
         """Give tokens that stand for the next members who have none, instead of their ids.
 
@@ -52,7 +58,9 @@ def sealed_router(
         response.headers["Cache-Control"] = "no-store"
         return SealsShown(tokens=list(made.tokens), expires_at=made.expires_at)
 
-    @router.post("/sealed-hand-offs", response_model=SealedAnswer)
+    @router.post(
+        "/sealed-hand-offs", response_model=SealedAnswer, responses=may_refuse(AudienceClosed)
+    )
     async def release(request: Request, audience_id: UUID, body: SealedBody) -> Response:
         """
         Release those for whom the tokens stand; a token releases once.
