@@ -135,7 +135,11 @@ def audiences_router(
 
         return await write(request, units, work)
 
-    @router.post("/{audience_id}/hand-offs", response_model=AudienceHandOffAnswer, responses=CLOSED)
+    @router.post(
+        "/{audience_id}/hand-offs",
+        response_model=AudienceHandOffAnswer,
+        responses=CLOSED | may_refuse(AudienceClosed),
+    )
     async def hand_off(request: Request, audience_id: UUID, body: NextBody) -> Response:
         """
         Release the next members for sending, each address once per campaign, until none come.
