@@ -138,7 +138,7 @@ def audiences_router(
     @router.post(
         "/{audience_id}/hand-offs",
         response_model=AudienceHandOffAnswer,
-        responses=CLOSED | may_refuse(AudienceClosed),
+        responses=may_refuse(AudienceClosed, BanNotConfigured, ConsentNotFresh),
     )
     async def hand_off(request: Request, audience_id: UUID, body: NextBody) -> Response:
         """
