@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from services.mailing.api.audiences import audiences_router
 from services.mailing.api.bans import bans_router
 from services.mailing.api.call_list import call_list_router
 from services.mailing.api.consent import consent_router
@@ -14,6 +15,7 @@ from services.mailing.api.pins import pins_router
 from services.mailing.api.report_providers import report_providers_router
 from services.mailing.api.reports import HOOKS, MAILS, MAX_BODY, hooks_router, reports_router
 from services.mailing.api.rule_language import rule_language_router
+from services.mailing.api.sealed import sealed_router
 from services.mailing.api.segment_history import segment_history_router
 from services.mailing.api.segments import segments_router
 from services.mailing.api.topics import topics_router
@@ -28,7 +30,7 @@ from services.mailing.handlers.consent import show_consent
 from services.mailing.handlers.deliver_moves import Courier
 from services.mailing.handlers.evaluate_rule import warn_of_not_told
 from services.mailing.handlers.keep_members import MemberKeeper
-from services.mailing.handlers.loops import fencing, hashing, probing
+from services.mailing.handlers.loops import fencing, following, hashing, probing
 from services.mailing.handlers.open_log import open_log
 from services.mailing.handlers.take_reports import Taking
 from services.mailing.messaging.publications import SOURCE, translate
@@ -36,6 +38,7 @@ from services.mailing.messaging.subscribers import subscriptions
 from services.mailing.persistence.moves import CHANNEL
 from services.mailing.persistence.past import OUTDATED_PAST
 from services.mailing.persistence.report_secrets import OUTDATED
+from services.mailing.persistence.seals import OUTDATED as OUTDATED_SEALS
 from services.mailing.persistence.tables import metadata
 from services.mailing.settings import Settings
 from shared.chassis.bus.port import Bus
@@ -85,6 +88,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
         settings.time_zone,
         hash_of,
     )
+    links_of = link_giver(keys, settings.public_url)
 
     async def consent_problem() -> str | None:
         consent = await show_consent(engine, limit_seconds=limit)
@@ -117,9 +121,9 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             call_list_router(units),
             reports_router(units, taking, keys),
             report_providers_router(units, keys),
-            consent_router(
-                units, limit_seconds=limit, links_of=link_giver(keys, settings.public_url)
-            ),
+            audiences_router(units, limit_seconds=limit, links_of=links_of),
+            sealed_router(units, limit_seconds=limit, links_of=links_of),
+            consent_router(units, limit_seconds=limit, links_of=links_of),
             bans_router(units, hash_of, zone=zone),
             topics_router(units),
             consent_log_router(units),
@@ -139,6 +143,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             ("ban-fence", fencing(units, hash_of)),
             ("address-hash", hashing(units, hash_of)),
             ("members", keeper.follow),
+            ("audiences", following(units)),
             ("segment-builds", keeper.build),
             ("notices", notices.run),
             ("webhooks", courier.run),
@@ -148,11 +153,12 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             MAILS: MAX_BODY,
             f"{HOOKS}/{{provider}}": MAX_BODY,
         },
-        outdated=[OUTDATED],
+        outdated=[OUTDATED, OUTDATED_SEALS],
         checks={"consent": consent_problem},
         tags={
             "segments": "Groups of contacts by rules, their counts, members and recipients.",
             "webhooks": "Where moves of members are sent, signed, and what came of it.",
+            "audiences": "Whom campaigns take of segments, and their hand-off, open or sealed.",
             "delivery-reports": "Bounces and complaints, and who may report them.",
             "unsubscribe": "Links by which recipients say that they want no more.",
             "consent": "The gate: hand-offs, bans, reachability, and how fresh the news is.",

@@ -13,7 +13,7 @@ PAGES = [
     *("search-customers.md", "import-customers.md", "record-activities.md", "seller-view.md"),
     *("sales-targets.md", "attach-documents.md", "merge-duplicates.md", "segments.md"),
     *("keep-lists.md", "sales-pipeline.md", "forecasts.md", "consent.md", "segment-language.md"),
-    *("unsubscribe-and-bounces.md", "why-is-he-in-it.md"),
+    *("unsubscribe-and-bounces.md", "why-is-he-in-it.md", "audiences.md"),
 ]
 # A page is typed into one terminal: what one snippet sets, the next ones have.
 SO_FAR = "\n[ ! -e terminal ] || . ./terminal"

@@ -64,7 +64,7 @@ def consent_router(
 
         async def work(uow: UnitOfWork) -> Answer:
             outcomes = await hand_off(command, uow, limit_seconds=limit_seconds)
-            shown = [_with_link(_outcome(one), command, links_of) for one in outcomes]
+            shown = [with_link(outcome_shown(one), command, links_of) for one in outcomes]
             return Answer(HandOffAnswer(outcomes=shown))
 
         async with units() as uow:
@@ -75,7 +75,7 @@ def consent_router(
         async with units() as uow:
             now = await ask_again(command, uow, limit_seconds=limit_seconds)
         first = HandOffAnswer.model_validate_json(bytes(response.body))
-        answer = HandOffAnswer(outcomes=[_by_now(one, now) for one in first.outcomes])
+        answer = HandOffAnswer(outcomes=[by_now(one, now) for one in first.outcomes])
         return Response(
             answer.model_dump_json().encode(),
             media_type="application/json",
@@ -118,7 +118,8 @@ def consent_router(
     return router
 
 
-def _with_link(shown: OutcomeShown, command: HandOff, links_of: LinksOf) -> OutcomeShown:
+def with_link(shown: OutcomeShown, command: HandOff, links_of: LinksOf) -> OutcomeShown:
+    """Return the outcome with the unsubscribe link of a marketing e-mail."""
     if shown.released is None:
         return shown
     if command.channel is not Channel.EMAIL or command.purpose is not Purpose.MARKETING:
@@ -147,18 +148,20 @@ def reachability_shown(
     )
 
 
-def _by_now(first: OutcomeShown, now: Mapping[UUID, str | Reason]) -> OutcomeShown:
+def by_now(first: OutcomeShown, now: Mapping[UUID, str | Reason]) -> OutcomeShown:
+    """Return what was answered first as the gate would answer now."""
     if first.released is None:
         return first
     found = now[first.contact_id]
     if isinstance(found, Reason):
-        return _outcome(Refused(first.contact_id, found))
+        return outcome_shown(Refused(first.contact_id, found))
     return first.model_copy(
         update={"released": first.released.model_copy(update={"address": found})}
     )
 
 
-def _outcome(one: Released | Refused) -> OutcomeShown:
+def outcome_shown(one: Released | Refused) -> OutcomeShown:
+    """Return what is told of one contact that was decided on."""
     if isinstance(one, Released):
         return OutcomeShown(
             contact_id=one.contact_id,

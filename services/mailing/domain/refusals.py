@@ -176,6 +176,22 @@ class HandOffNotFound(Refusal):
     remedy = "Send the hand_off_id that POST /v1/hand-offs answered."
 
 
+class AudienceNotFound(Refusal):
+    """There is no such audience."""
+
+    kind = Kind.NOT_FOUND
+    slug = "audience_not_found"
+    remedy = "List the audiences at /v1/audiences."
+
+
+class AudienceClosed(Refusal):
+    """The audience was closed: nothing more is released by way of it."""
+
+    kind = Kind.CONFLICT
+    slug = "audience_closed"
+    remedy = "Take a new audience of the segment; who was handed off in the campaign is left out."
+
+
 class NotADeliveryReport(Refusal):
     """The mail is no delivery report, or tells of nobody who could not be reached."""
 

@@ -1,4 +1,4 @@
-"""What is done every second: ask for the consent news, fence bans that wait, hash addresses."""
+"""What is done every second: ask for the consent news, fence bans, hash, keep audiences up."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from services.mailing.domain.addresses import HashOf
 from services.mailing.handlers.ban_address import fence_pending
 from services.mailing.handlers.consent import probe_consent
+from services.mailing.handlers.follow_audiences import follow_audiences
 from services.mailing.handlers.hash_addresses import hash_all
 from services.mailing.persistence.bans import pending_ids
 from shared.chassis.database import is_transient
@@ -43,6 +44,15 @@ def hashing(units: UnitOfWorkFactory, hash_of: HashOf) -> Callable[[], Awaitable
         await hash_all(units, hash_of)
 
     return _every_second("address_hashing_interrupted", hash_some)
+
+
+def following(units: UnitOfWorkFactory) -> Callable[[], Awaitable[None]]:
+    """Return a loop that lets audiences follow their segments."""
+
+    async def follow() -> None:
+        await follow_audiences(units)
+
+    return _every_second("audiences_interrupted", follow)
 
 
 async def fence_all(units: UnitOfWorkFactory, hash_of: HashOf) -> None:

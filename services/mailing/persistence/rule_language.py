@@ -126,7 +126,7 @@ _NAMED = f"""
         FROM segment WHERE '{SEGMENTS}' = ANY(CAST(:lists AS text[])) AND NOT removed)"""
 _ASKED = """
     asked AS (
-        SELECT * FROM unnest(CAST(:lists AS text[]), CAST(:texts AS text[]))
+        SELECT list_name, asked FROM unnest(CAST(:lists AS text[]), CAST(:texts AS text[]))
             AS asked (list_name, asked))"""
 _MEANINGS = text(
     f"""
@@ -160,7 +160,7 @@ _TITLES = text(
     f"""
     WITH {_NAMED},
     asked AS (
-        SELECT * FROM unnest(CAST(:lists AS text[]), CAST(:ids AS text[]))
+        SELECT list_name, id FROM unnest(CAST(:lists AS text[]), CAST(:ids AS text[]))
             AS asked (list_name, id)),
     alone AS (
         SELECT list_name, lower(title) AS folded FROM named

@@ -1,6 +1,7 @@
 """The tables of the mailing service."""
 
 from services.mailing.persistence import (
+    audience_tables,
     consent_tables,
     projection_tables,
     report_tables,
@@ -10,6 +11,7 @@ from services.mailing.persistence import (
 from services.mailing.persistence.columns import metadata
 
 __all__ = [
+    "audience_tables",
     "consent_tables",
     "metadata",
     "projection_tables",

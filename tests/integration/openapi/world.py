@@ -44,12 +44,13 @@ INSIDE = {
     "provider": "report-providers",
 }
 PART = re.compile(
-    r"/(relationship-start|mapping|completion|restore|stage|win|loss|expiry|reopening)$"
+    r"/(relationship-start|mapping|completion|closure|restore|stage|win|loss|expiry|reopening)$"
 )
 FILE = "customer ref;name\n{ref};Kauppa Oy\n"
 # What a field or a parameter of this name means, wherever it is.
 NAMED = {
     "customer_id": "customers",
+    "segment_id": "segments",
     "contact_id": "contacts",
     "contacts": "contacts",
     "group_id": "groups",
@@ -169,6 +170,8 @@ class World:
                 person = self.ids["reachability"][-1]
                 url = f"/v1/segments/{segment['segment_id']}/pins/{person}"
                 assert (await self.api.put(url, json={"inside": True})).status_code == 200
+        elif path.startswith("/v1/audiences"):
+            await self._audience()
         elif path.startswith(("/v1/operations", "/v1/jobs")):
             await self._operation()
             await self._job()
@@ -273,6 +276,14 @@ class World:
         released = answer["outcomes"][0]["released"]
         self.ids["hand-offs"].append(released["hand_off_id"])
         self.ids["u"].append(released["unsubscribe_url"].rpartition("/")[2])
+
+    async def _audience(self) -> None:
+        """Let there be a segment of everybody, and an audience of it."""
+        await self.remake("/v1/segments")
+        await self._mailed()
+        asked = {"channel": "email", "purpose": "marketing", "campaign": "test", "keep_up": True}
+        taken = await made(self.api, "/v1/audiences", segment_id=self.ids["segments"][-1], **asked)
+        self.ids["audiences"].append(taken["audience_id"])
 
     async def _reported(self) -> None:
         """Let there be a provider of reports, with one secret, and something reported."""
