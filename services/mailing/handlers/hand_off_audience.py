@@ -32,7 +32,7 @@ class Seals:
 async def prepare_next(audience_id: UUID, uow: UnitOfWork, *, limit: int) -> None:
     """Make the gate rows of those who would be next, as `prepare_hand_off` does."""
     audience = await find_open_audience(audience_id, uow.connection)
-    next_ones = await audiences.next_members(uow.connection, audience, limit=limit)
+    next_ones = await audiences.next_members(uow.connection, audience, limit=limit, now=uow.now)
     await prepare_hand_off(command_of(audience, next_ones), uow)
 
 
@@ -49,7 +49,7 @@ async def hand_off_next(
         audience.channel, audience.purpose, uow, limit_seconds=limit_seconds
     )
     command = command_of(
-        audience, await audiences.next_members(uow.connection, audience, limit=limit)
+        audience, await audiences.next_members(uow.connection, audience, limit=limit, now=uow.now)
     )
     return command, await _hand_off(audience, command, uow, limit_seconds=limit_seconds)
 

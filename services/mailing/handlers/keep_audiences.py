@@ -92,7 +92,7 @@ async def count_audience(
     """Count an audience by the gate, and tell why its channel is closed, if it is."""
     audience = await find_audience(audience_id, uow.connection)
     consent = await read_consent(uow.connection, limit_seconds=limit_seconds)
-    counted = await audiences.count(uow.connection, audience)
+    counted = await audiences.count(uow.connection, audience, now=uow.now)
     return counted, refuses_channel(audience.channel, audience.purpose, consent)
 
 

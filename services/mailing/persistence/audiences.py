@@ -126,9 +126,11 @@ async def members(
     return result.all()
 
 
-async def count(connection: AsyncConnection, audience: Audience) -> AudienceCounts:
+async def count(
+    connection: AsyncConnection, audience: Audience, *, now: datetime
+) -> AudienceCounts:
     """Count by the same gate that hand-offs ask; `left` is None when the segment is removed."""
-    row = (await connection.execute(_COUNT, {**_asked(audience)})).one()
+    row = (await connection.execute(_COUNT, {**_asked(audience), "now": now})).one()
     return AudienceCounts(
         members=row.members,
         mailable=row.members - row.banned - row.without_address,
@@ -141,10 +143,10 @@ async def count(connection: AsyncConnection, audience: Audience) -> AudienceCoun
 
 
 async def next_members(
-    connection: AsyncConnection, audience: Audience, *, limit: int
+    connection: AsyncConnection, audience: Audience, *, limit: int, now: datetime
 ) -> list[UUID]:
     """Return whom to hand off next: each address once, and none that the gate would refuse."""
-    result = await connection.execute(_NEXT, {**_asked(audience), "limit": limit})
+    result = await connection.execute(_NEXT, {**_asked(audience), "limit": limit, "now": now})
     return _each_once(result.all())
 
 

@@ -15,7 +15,7 @@ from services.mailing.handlers.follow_audiences import follow_audiences
 from services.mailing.handlers.hand_off_audience import hand_off_next, prepare_next
 from shared.contracts.customers import ContactDeleted
 from tests.integration.locks import waits
-from tests.integration.mailing.rig import Rig, bans_changed
+from tests.integration.mailing.rig import HASH_OF, Rig, bans_changed
 
 MARKED = {"name": "Marked", "rule": {"op": "has_attribute", "number": 1}}
 
@@ -188,7 +188,7 @@ async def test_who_was_banned_since_is_not_released(rig: Rig, api: httpx.AsyncCl
     audience = await take(rig, api, await segment_of(api))
     await rig.hear(bans_changed(1, contact=UUID(int=1)))
     async with rig.service.units() as uow:
-        await ban_address(BanAddress(Channel.EMAIL, "n2@example.fi", "test"), uow)
+        await ban_address(BanAddress(Channel.EMAIL, "n2@example.fi", "test"), uow, hash_of=HASH_OF)
     await rig.hear(ContactDeleted(contact_id=UUID(int=3), version=2))
     await rig.refresh(1)
     counts = (await api.get(f"{audience}/counts")).json()

@@ -17,7 +17,7 @@ from shared.chassis.service import Service
 from shared.chassis.testing.servers import Postgres
 from tests.integration.mailing.laws.test_laws import Life
 from tests.integration.mailing.laws.world import ZONE, World
-from tests.integration.mailing.rig import KEY, open_rig
+from tests.integration.mailing.rig import KEY, LINK_KEY, SECRET, open_rig
 
 EVENTS = 400
 SECONDS = 120.0
@@ -27,7 +27,14 @@ LIVES = 0.3
 
 def process(url: str, world: World) -> tuple[Service, MemberKeeper]:
     """Return a service as another process would have it, and its keeper."""
-    settings = Settings(database_url=url, broker_url="amqp://unused", api_key=KEY, pool_size=6)
+    settings = Settings(
+        database_url=url,
+        broker_url="amqp://unused",
+        api_key=KEY,
+        link_key=LINK_KEY,
+        suppression_key=SECRET,
+        pool_size=6,
+    )
     service = bootstrap.build(settings, InProcessBus(), clock=lambda: world.now)
     building = connect(url, name="mailing-build", pool_size=1)
     return service, MemberKeeper(service.units, service.units.on(building), ZoneInfo(ZONE.key))
