@@ -15,7 +15,7 @@ from tests.integration.activities import test_recording as calls
 from tests.integration.activities.conftest import activities
 from tests.integration.activities.conftest import client_of as activities_api
 from tests.integration.activities.world import World as Calling
-from tests.integration.mailing.rig import Rig, open_rig
+from tests.integration.mailing.rig import HASH_OF, Rig, open_rig
 from tests.integration.pipeline import selling
 from tests.integration.pipeline.conftest import client_of as pipeline_api
 from tests.integration.pipeline.conftest import pipeline
@@ -24,7 +24,7 @@ from tests.integration.republish.world import last_told, told_to
 
 __all__ = ["activities", "pipeline"]
 
-HEARD = subscriptions(ZoneInfo("UTC"))
+HEARD = subscriptions(ZoneInfo("UTC"), HASH_OF)
 # As it stands; which message told it, and when, is another matter.
 STANDS = """
     SELECT to_jsonb(one) - ARRAY['told_type', 'told_by', 'told_at'] FROM {} AS one ORDER BY 1

@@ -16,7 +16,7 @@ from services.mailing.messaging.subscribers import subscriptions
 from shared.chassis.messages import Incoming
 from shared.chassis.service import Service
 from tests.integration.customers.api_helpers import contact_at, made
-from tests.integration.mailing.rig import Rig
+from tests.integration.mailing.rig import HASH_OF, Rig
 
 BANS, BASELINE = "customers.bans-changed.v1", "customers.consent-baselined.v1"
 HOME = {"street": "Katu 1", "postal_code": "00100", "city": "Helsinki", "country": "FI"}
@@ -50,7 +50,7 @@ async def people(api: httpx.AsyncClient, *, contacts: int = 4) -> list[dict[str,
 
 async def told_to_mailing(customers: Service, *, since: int = 0) -> list[Incoming]:
     """Return what mailing hears of the outbox behind a row, as the relay sends it."""
-    return await told_to(subscriptions(ZoneInfo("UTC")), customers, since=since)
+    return await told_to(subscriptions(ZoneInfo("UTC"), HASH_OF), customers, since=since)
 
 
 async def told_to(types: Iterable[str], customers: Service, *, since: int = 0) -> list[Incoming]:
