@@ -2,8 +2,8 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, Table, Text, text
 
-from services.mailing.persistence.columns import flag, metadata, uuid
-from shared.chassis.tables import moment
+from services.mailing.persistence.columns import metadata
+from shared.chassis.tables import flag, moment, uuid
 
 Table(
     "audience",

@@ -13,8 +13,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from services.mailing.persistence.columns import flag, metadata, uuid
-from shared.chassis.tables import moment
+from services.mailing.persistence.columns import metadata
+from shared.chassis.tables import flag, moment, uuid
 
 # --- Bans: who banned, which addresses that covers, and the rows a hand-off locks.
 Table(

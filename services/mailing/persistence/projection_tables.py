@@ -20,8 +20,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
-from services.mailing.persistence.columns import flag, metadata, uuid, words
-from shared.chassis.tables import moment
+from services.mailing.persistence.columns import metadata
+from shared.chassis.tables import flag, moment, uuid, words
 
 # True of a row that came before `held` did, or was last written by a program that does not know it.
 NOT_TOLD = "NOT deleted AND held_version <> version"

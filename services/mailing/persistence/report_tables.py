@@ -2,8 +2,8 @@
 
 from sqlalchemy import Column, Index, LargeBinary, Table, Text, UniqueConstraint
 
-from services.mailing.persistence.columns import metadata, uuid
-from shared.chassis.tables import moment
+from services.mailing.persistence.columns import metadata
+from shared.chassis.tables import moment, uuid
 
 Table(
     "delivery_report",

@@ -14,8 +14,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
-from services.mailing.persistence.columns import flag, metadata, uuid, words
-from shared.chassis.tables import moment
+from services.mailing.persistence.columns import metadata
+from shared.chassis.tables import flag, moment, uuid, words
 
 Table(
     "segment",

@@ -14,8 +14,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, UUID
 
-from services.mailing.persistence.columns import metadata, uuid
-from shared.chassis.tables import moment
+from services.mailing.persistence.columns import metadata
+from shared.chassis.tables import moment, uuid
 
 Table(
     "webhook",
