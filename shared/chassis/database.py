@@ -17,7 +17,8 @@ PLAN_SECONDS = 1.0
 
 # Deadlock, serialisation, lock timeout, out of resources, connection and shutdown: the work was
 # undone and may succeed when it is done again; nothing is wrong with the message that met it.
-_TRANSIENT_STATES = ("40001", "40P01", "55P03")
+_LOCK_NOT_AVAILABLE = "55P03"
+_TRANSIENT_STATES = ("40001", "40P01", _LOCK_NOT_AVAILABLE)
 _TRANSIENT_CLASSES = ("08", "53", "57P")
 
 
@@ -95,6 +96,11 @@ def _passes(state: str | None) -> bool:
     return state is not None and (
         state in _TRANSIENT_STATES or state.startswith(_TRANSIENT_CLASSES)
     )
+
+
+def is_lock_timeout(error: DBAPIError) -> bool:
+    """Tell whether a statement waited for a lock as long as it may (`lock_timeout`)."""
+    return getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE
 
 
 async def is_writable(engine: AsyncEngine, *, within: float = 2.0) -> bool:

@@ -16,13 +16,13 @@ from services.mailing.domain.channels import Channel
 from services.mailing.domain.refusals import ContactHasNoAddress
 from services.mailing.handlers import ban_address as bans
 from services.mailing.persistence.bans import DirectBan
+from shared.chassis.database import is_lock_timeout
 from shared.chassis.errors import InvalidField
 from shared.chassis.http.description import may_refuse
 from shared.chassis.http.shapes import Input
 from shared.chassis.http.writes import Answer, write
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
-LOCK_NOT_AVAILABLE = "55P03"
 LAST_DAY = date(2199, 12, 31)
 
 Source = Annotated[
@@ -169,7 +169,7 @@ def bans_router(units: UnitOfWorkFactory, hash_of: HashOf, *, zone: ZoneInfo) ->
         try:
             return await write(request, units, fenced)
         except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+            if not is_lock_timeout(error):
                 raise
         return await write(request, units, accepted)
 

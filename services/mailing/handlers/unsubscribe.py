@@ -8,10 +8,10 @@ from services.mailing.domain.addresses import HashOf
 from services.mailing.domain.refusals import HandOffNotFound
 from services.mailing.handlers.stop_address import Reason, Stop, accept_stop, stop_addresses
 from services.mailing.persistence.stops import find_reached
+from shared.chassis.database import is_lock_timeout
 from shared.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 ACTOR = "unsubscribe-link"
-LOCK_NOT_AVAILABLE = "55P03"
 
 
 async def unsubscribe(hand_off_id: UUID, units: UnitOfWorkFactory, *, hash_of: HashOf) -> None:
@@ -29,7 +29,7 @@ async def unsubscribe(hand_off_id: UUID, units: UnitOfWorkFactory, *, hash_of: H
                 await stop_addresses([stop], uow, hash_of=hash_of)
             return
     except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+        if not is_lock_timeout(error):
             raise
     async with units() as uow:
         stop = await _stop(hand_off_id, uow)
