@@ -1,6 +1,7 @@
 """Build the members of a new rule beside those of the live one, then let it take over."""
 
 from datetime import date
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.mailing.domain.dependencies import keys_of, segment_key
@@ -9,10 +10,10 @@ from services.mailing.domain.rules import Rule
 from services.mailing.handlers.follow_changes import (
     CHANGED,
     JUDGED,
-    TOLD,
     follow_changes,
     follow_next,
     judge_again,
+    record_moves,
 )
 from services.mailing.handlers.touch import TOUCHED
 from services.mailing.persistence import members, segment_rules, touched
@@ -42,16 +43,24 @@ async def begin_unbuilt(units: UnitOfWorkFactory) -> None:
         await segment_rules.change_alone(uow.connection)
         for row in await segment_rules.unbuilt(uow.connection):
             rule = Rule.model_validate(row.rule)
-            await segment_rules.begin(
-                uow.connection,
-                rule_id=new_id(),
-                segment_id=row.segment_id,
-                version=row.version,
-                rule=rule,
-                why="made",
-                keys=keys_of(rule),
-                now=uow.now,
-            )
+            await begin_build(row.segment_id, rule, "made", uow, version=row.version)
+
+
+async def begin_build(
+    segment_id: UUID, rule: Rule, why: str, uow: UnitOfWork, *, version: int
+) -> None:
+    """Let the members of a rule be found, beside those there are; it then takes over."""
+    await segment_rules.begin(
+        uow.connection,
+        rule_id=new_id(),
+        segment_id=segment_id,
+        version=version,
+        rule=rule,
+        why=why,
+        keys=keys_of(rule),
+        now=uow.now,
+    )
+    uow.signal(BUILD)
 
 
 async def build_next(units: UnitOfWorkFactory, zone: ZoneInfo) -> bool:
@@ -151,14 +160,11 @@ async def _tell(built: RuleToBuild, uow: UnitOfWork, *, after: int, moves: int) 
     rows = await members.changes_after(
         uow.connection, built.segment_id, after=after, limit=MOST_TOLD
     )
-    for some in chunks(rows, TOLD):
-        told = tuple(
-            MemberMove(
-                row.position, row.contact_id, row.entered, row.cause, row.told_type, row.told_by
-            )
-            for row in some
-        )
-        uow.record(SegmentMembersChanged(built.segment_id, told, uow.now))
+    moves_of = [
+        MemberMove(row.position, row.contact_id, row.entered, row.cause, row.told_type, row.told_by)
+        for row in rows
+    ]
+    record_moves(built.segment_id, moves_of, uow)
 
 
 def _today(uow: UnitOfWork, zone: ZoneInfo) -> date:

@@ -1,7 +1,7 @@
 """Keep the members of segments up with what was touched, and with the days that pass."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -125,6 +125,12 @@ async def judge_again(
     await _judge({rule_id: dict.fromkeys(contact_ids, _Cause("rule"))}, today, uow)
 
 
+def record_moves(segment_id: UUID, moves: Sequence[MemberMove], uow: UnitOfWork) -> None:
+    """Tell of moves of one segment, in order, in as many events as they need."""
+    for some in chunks(moves, TOLD):
+        uow.record(SegmentMembersChanged(segment_id, tuple(some), uow.now))
+
+
 async def _add_reached(reached: list[Reached], work: _Work, uow: UnitOfWork) -> None:
     keys = await _keys_of_linked(reached, uow)
     all_keys = {key for one in reached for key in one.keys} | {
@@ -214,8 +220,7 @@ async def _write(changes: list[Change], uow: UnitOfWork) -> None:
             MemberMove(position, one.contact_id, one.entered, one.cause, one.told_type, one.told_by)
         )
     for segment_id, all_moves in moves.items():
-        for some in chunks(all_moves, TOLD):
-            uow.record(SegmentMembersChanged(segment_id, tuple(some), uow.now))
+        record_moves(segment_id, all_moves, uow)
     if changes:
         await give_notice(uow.connection, moves)
         uow.signal(CHANGED)

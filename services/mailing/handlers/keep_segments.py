@@ -9,11 +9,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.engine import Row
 
 from services.mailing.domain.channels import Channel, Purpose
-from services.mailing.domain.dependencies import keys_of
 from services.mailing.domain.gate import Reason, refuses_channel
 from services.mailing.domain.refusals import SegmentInUse
 from services.mailing.domain.rules import Rule
-from services.mailing.handlers.build_segments import BUILD
+from services.mailing.handlers.build_segments import begin_build
 from services.mailing.handlers.evaluate_rule import (
     SHOWN,
     UnknownValue,
@@ -118,17 +117,7 @@ async def list_builds(segment_id: UUID, uow: UnitOfWork, *, limit: int) -> list[
 
 
 async def _begin(segment: Segment, why: str, uow: UnitOfWork) -> None:
-    await segment_rules.begin(
-        uow.connection,
-        rule_id=new_id(),
-        segment_id=segment.segment_id,
-        version=segment.version,
-        rule=segment.rule,
-        why=why,
-        keys=keys_of(segment.rule),
-        now=uow.now,
-    )
-    uow.signal(BUILD)
+    await begin_build(segment.segment_id, segment.rule, why, uow, version=segment.version)
 
 
 async def remove_segment(segment_id: UUID, uow: UnitOfWork, *, expected: int) -> None:
