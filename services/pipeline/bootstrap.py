@@ -32,7 +32,7 @@ from services.pipeline.persistence.profiles import load_profiles
 from services.pipeline.persistence.tables import metadata
 from services.pipeline.settings import Settings
 from shared.chassis.bus.port import Bus
-from shared.chassis.clock import Clock, system_clock
+from shared.chassis.clock import Clock, day_of, system_clock
 from shared.chassis.database import connect
 from shared.chassis.inbox import Inbox
 from shared.chassis.job_runner import SLOTS, JobRunner
@@ -94,7 +94,7 @@ def build(settings: Settings, bus: Bus, *, clock: Clock = system_clock) -> Servi
             await install_defaults(unit)
 
     def today() -> date:
-        return clock().astimezone(zone).date()
+        return day_of(clock(), zone)
 
     return Service(
         name=NAME,

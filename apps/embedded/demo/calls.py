@@ -23,6 +23,7 @@ from services.activities.handlers.plan_activity import SaveActivity, planner
 from services.activities.handlers.save_activity import store_activities
 from services.activities.persistence.activities import known_references
 from services.activities.persistence.sellers import find_seller, save_seller
+from shared.chassis.clock import day_of
 from shared.chassis.service import Service
 
 FILE = Path(__file__).parent / "calls.csv.gz"
@@ -80,7 +81,7 @@ async def set_targets(client: httpx.AsyncClient, embedded: Embedded, team: str) 
     asked: dict[str, str | int] = {"category": SALES_ACTION, "period": Period.WEEK}
     answer = await client.get("/v1/targets", params=asked)
     held = {one["seller"] or one["group_id"] for one in answer.raise_for_status().json()["items"]}
-    today = service_of(embedded, "activities").clock().astimezone(embedded.zone).date()
+    today = day_of(service_of(embedded, "activities").clock(), embedded.zone)
     wanted = [{"seller": seller, "wanted": SELLER_WANTED} for seller in SELLERS]
     for one in [*wanted, {"group_id": team, "wanted": TEAM_WANTED}]:
         if held.isdisjoint(one.values()):
@@ -95,7 +96,7 @@ def call_commands(
     with gzip.open(FILE, "rt", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     last = date.fromisoformat(rows[-1]["day"])
-    coming = Period.WEEK.following(now.astimezone(zone).date())
+    coming = Period.WEEK.following(day_of(now, zone))
     later = coming - Period.WEEK.first_day(last)
     sellers = list(SELLERS)
     on_the_day: Counter[tuple[str, date]] = Counter()

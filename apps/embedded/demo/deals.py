@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from apps.embedded.application import Embedded
 from apps.embedded.demo.calls import SELLERS, Advance, service_of
-from services.pipeline.domain.opportunity import Rules, day_of
+from services.pipeline.domain.opportunity import Rules
 from services.pipeline.domain.periods import Period
 from services.pipeline.handlers.plan_opportunity import SaveOpportunity, planner
 from services.pipeline.handlers.save_opportunity import store_opportunities
@@ -24,6 +24,7 @@ from services.pipeline.persistence.opportunities import (
     known_references,
     update_opportunities,
 )
+from shared.chassis.clock import day_of
 from shared.chassis.service import Service
 
 SOURCE = "/demo-deals"

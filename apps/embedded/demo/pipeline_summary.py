@@ -12,6 +12,7 @@ from apps.embedded.demo.calls import service_of
 from apps.embedded.demo.deals import CURRENCY, FIELD_SALES, this_quarter
 from apps.embedded.demo.summary import print_requests
 from services.pipeline.domain.money import to_major
+from shared.chassis.clock import day_of
 
 BRIDGED = timedelta(weeks=4)
 
@@ -21,8 +22,8 @@ async def print_pipeline(
 ) -> None:
     """Print the board, the forecast, a bridge and how far the team is; how to see more."""
     now = service_of(embedded, "pipeline").clock()
-    today, since = now.astimezone(embedded.zone).date(), now - BRIDGED
-    began = since.astimezone(embedded.zone).date()
+    today, since = day_of(now, embedded.zone), now - BRIDGED
+    began = day_of(since, embedded.zone)
     # From the month in which the bridge begins, so that what was won since is in it.
     months = {"from": f"{began:%Y-%m}", "to": _month(today, 2)}
     await _board(client, console)

@@ -13,6 +13,7 @@ from apps.embedded.application import Embedded
 from apps.embedded.demo.asking import made_segment, when_there
 from apps.embedded.demo.calls import SALES_ACTION, SELLERS, service_of
 from services.activities.domain.periods import Period
+from shared.chassis.clock import day_of
 
 SEGMENT: dict[str, Any] = {
     "name": "Demo: customers since the first half of 2011",
@@ -57,7 +58,7 @@ async def print_week(
 ) -> None:
     """Print the week of the first seller and how far she and the team are; how to see more."""
     service = service_of(embedded, "activities")
-    monday = Period.WEEK.first_day(service.clock().astimezone(embedded.zone).date())
+    monday = Period.WEEK.first_day(day_of(service.clock(), embedded.zone))
     seller, name = next(iter(SELLERS.items()))
     facts = {"seller": seller, "since": monday, "until": Period.WEEK.last_day(monday)}
     calls = await _rows(service.engine, _WEEK, facts)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.engine import Row
 
 from services.activities.api.shapes import SellerKey
-from services.activities.domain.activity import Channel, Direction, State, day_of
+from services.activities.domain.activity import Channel, Direction, State
 from services.activities.domain.cards import When
 from services.activities.handlers.find_neglected import (
     Contact,
@@ -29,6 +29,7 @@ from services.activities.handlers.show_seller_view import (
     show_card,
     show_seller_view,
 )
+from shared.chassis.clock import day_of
 from shared.chassis.http.description import may_refuse
 from shared.chassis.http.paging import BadCursor, Cursor, Limit, Page, page_of, read_cursor
 from shared.chassis.http.shapes import Number

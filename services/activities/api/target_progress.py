@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from services.activities.api.targets import BoundedDay, OfGroup, OfPeriod, OfSeller, one_subject
-from services.activities.domain.activity import day_of
 from services.activities.domain.periods import Period
 from services.activities.handlers.read_progress import (
     Line,
@@ -19,6 +18,7 @@ from services.activities.handlers.read_progress import (
     read_outlook,
     read_periods,
 )
+from shared.chassis.clock import day_of
 from shared.chassis.http.paging import Cursor, Limit, Page, page_of, read_cursor
 from shared.chassis.http.shapes import Number
 from shared.chassis.unit_of_work import UnitOfWorkFactory

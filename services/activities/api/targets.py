@@ -10,7 +10,6 @@ from pydantic import BaseModel, Field
 from sqlalchemy.engine import Row
 
 from services.activities.api.shapes import EARLIEST, LATEST, SellerKey
-from services.activities.domain.activity import day_of
 from services.activities.domain.periods import Period
 from services.activities.handlers.keep_exceptions import (
     Except,
@@ -31,6 +30,7 @@ from services.activities.handlers.keep_targets import (
 )
 from services.activities.persistence import targets as store
 from services.activities.persistence.progress import Subject
+from shared.chassis.clock import day_of
 from shared.chassis.errors import InvalidField
 from shared.chassis.http.description import may_refuse
 from shared.chassis.http.paging import Cursor, Limit, Page, cursor_id, page_of

@@ -1,9 +1,8 @@
 """An activity: what was done with a customer, or is to be done, and what its category steers."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from shared.chassis.errors import InvalidField, Refusal
 
@@ -113,11 +112,6 @@ def _end(
             "duration_minutes", "start and duration give another end", "Send one of the two."
         )
     return starts_at + duration
-
-
-def day_of(moment: datetime, zone: ZoneInfo) -> date:
-    """Return the day of a moment where the installation is; days, weeks and months go by it."""
-    return moment.astimezone(zone).date()
 
 
 def steered(category: Category, *, kind: int | None, type_: int | None) -> tuple[int, int]:

@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from services.activities.domain.activity import State, checked_times, day_of
+from services.activities.domain.activity import State, checked_times
 from services.activities.handlers.keep_tally import keep_tally
 from services.activities.handlers.live import live_activity, locked_activity
 from services.activities.handlers.plan_activity import SaveActivity
 from services.activities.handlers.save_activity import record_activity
 from services.activities.handlers.tell_activities import tell_activities
 from services.activities.persistence import activities as store
+from shared.chassis.clock import day_of
 from shared.chassis.errors import Kind, Refusal
 from shared.chassis.unit_of_work import UnitOfWork
 from shared.projection.merged import survivors

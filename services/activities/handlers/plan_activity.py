@@ -18,7 +18,6 @@ from services.activities.domain.activity import (
     Direction,
     State,
     checked_times,
-    day_of,
     steered,
     subject_of,
 )
@@ -30,6 +29,7 @@ from services.activities.domain.lists import (
     LISTS,
 )
 from services.activities.persistence.sellers import keep_sellers
+from shared.chassis.clock import day_of
 from shared.chassis.errors import InvalidField
 from shared.chassis.ids import new_id
 from shared.chassis.unit_of_work import UnitOfWork

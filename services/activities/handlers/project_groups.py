@@ -3,10 +3,10 @@
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from services.activities.domain.activity import day_of
 from services.activities.handlers.tell_progress import tell_groups
 from services.activities.persistence.groups import GroupRow, MemberRow, save_groups
 from services.activities.persistence.tally import hold_tally
+from shared.chassis.clock import day_of
 from shared.chassis.messages import Batch
 from shared.chassis.newest import newest
 from shared.chassis.unit_of_work import UnitOfWork

@@ -10,12 +10,12 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from services.activities.domain.activity import day_of
 from services.activities.domain.reassignment import Reassignment
 from services.activities.handlers.keep_tally import keep_tally
 from services.activities.handlers.tell_activities import tell_activities
 from services.activities.persistence import activities, reassignment
 from services.activities.persistence.sellers import keep_sellers
+from shared.chassis.clock import day_of
 from shared.chassis.errors import InvalidField
 from shared.chassis.jobs import Job, Step
 from shared.chassis.unit_of_work import UnitOfWork

@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Row
 
-from services.activities.domain.activity import day_of
 from services.activities.handlers.keep_tally import keep_tally
 from services.activities.handlers.tell_activities import tell_activities
 from services.activities.handlers.tell_progress import tell_counted
@@ -23,6 +22,7 @@ from services.activities.persistence import recounts as store
 from services.activities.persistence.activities import fetch_activities
 from services.activities.persistence.sellers import list_sellers
 from services.activities.persistence.tally import add_to_tally, hold_tally, miscounted
+from shared.chassis.clock import day_of
 from shared.chassis.jobs import Step
 from shared.chassis.unit_of_work import UnitOfWork
 

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.activities.domain.activity import day_of
 from services.activities.domain.cards import Card, When, counted
 from services.activities.domain.lists import SELLER_CARD
 from services.activities.domain.periods import Period
@@ -18,6 +17,7 @@ from services.activities.handlers.find_neglected import Neglect, Neglected, coun
 from services.activities.handlers.keep_sellers import SellerNotFound
 from services.activities.persistence.seller_view import count_for_cards, find_on_card
 from services.activities.persistence.sellers import find_seller
+from shared.chassis.clock import day_of
 from shared.chassis.errors import Kind, Refusal
 from shared.lists.store import find_value, list_values
 

@@ -9,9 +9,10 @@ from pydantic import BaseModel, Field
 from services.pipeline.api.fields import SellerKey
 from services.pipeline.api.search import OpportunityRow, place_on_board
 from services.pipeline.domain.lists import STAGE, Outcome
-from services.pipeline.domain.opportunity import Rules, day_of
+from services.pipeline.domain.opportunity import Rules
 from services.pipeline.domain.search import OpportunityFilter
 from services.pipeline.handlers.show_board import Column, NoBoard, Place, show_board, show_stage
+from shared.chassis.clock import day_of
 from shared.chassis.http.description import may_refuse
 from shared.chassis.http.paging import Cursor, Limit, Page, write_cursor
 from shared.chassis.http.shapes import Number

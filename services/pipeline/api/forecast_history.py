@@ -31,6 +31,7 @@ from services.pipeline.handlers.read_bridge import Explained, Shown, read_bridge
 from services.pipeline.handlers.read_forecast import TooManyLines
 from services.pipeline.persistence.bridge import FIRST, Span
 from services.pipeline.persistence.standing import Who
+from shared.chassis.clock import day_of
 from shared.chassis.http.description import may_refuse, streams
 from shared.chassis.http.paging import Cursor, Limit, Page, page_of
 from shared.chassis.spreadsheet import CSV
@@ -181,8 +182,8 @@ def forecast_history_router(units: UnitOfWorkFactory, zone: ZoneInfo, house: str
             return Span(
                 since=since,
                 until=until or now,
-                since_day=since.astimezone(zone).date(),
-                until_day=(until or now).astimezone(zone).date(),
+                since_day=day_of(since, zone),
+                until_day=day_of(until or now, zone),
                 months=months,
                 measure=measure,
                 committed_from=committed_from,
@@ -218,7 +219,7 @@ def forecast_history_router(units: UnitOfWorkFactory, zone: ZoneInfo, house: str
         refuse_future("at", at, units.clock())
         asked = AsOf(
             at=at,
-            day=at.astimezone(zone).date(),
+            day=day_of(at, zone),
             months=Months.between(first, to),
             by=by,
             committed_from=committed_from,

@@ -18,6 +18,7 @@ from services.pipeline.handlers.compare_invoiced import (
 )
 from services.pipeline.handlers.fix_rates import NoRate
 from services.pipeline.persistence.invoiced import FIRST
+from shared.chassis.clock import day_of
 from shared.chassis.http.description import may_refuse
 from shared.chassis.http.paging import Cursor, Limit, Page, page_of
 from shared.chassis.unit_of_work import UnitOfWorkFactory
@@ -97,7 +98,7 @@ def invoiced_bridge_router(units: UnitOfWorkFactory, zone: ZoneInfo, house: str)
     router = APIRouter(prefix="/v1/forecasts/invoiced-bridge", tags=["forecast-history"])
 
     def question(first: str, to: str, currency: str | None) -> Question:
-        today = units.clock().astimezone(zone).date()
+        today = day_of(units.clock(), zone)
         return Question(Months.between(first, to), currency, today)
 
     @router.get("", responses=may_refuse(NoRate))

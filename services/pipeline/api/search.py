@@ -13,9 +13,10 @@ from services.pipeline.api.fields import CurrencyCode, Key, SellerKey
 from services.pipeline.api.shapes import Day, Percent, SellerOutput
 from services.pipeline.domain.lists import Outcome
 from services.pipeline.domain.money import LARGEST
-from services.pipeline.domain.opportunity import ProbabilitySource, Rules, StaleReason, day_of
+from services.pipeline.domain.opportunity import ProbabilitySource, Rules, StaleReason
 from services.pipeline.domain.search import COUNTED_AT_MOST, OpportunityFilter, Sort
 from services.pipeline.persistence.search import Place, fetch_shown, search_opportunities
+from shared.chassis.clock import day_of
 from shared.chassis.http.paging import BadCursor, Cursor, Limit, read_cursor, write_cursor
 from shared.chassis.http.shapes import Number, storable
 from shared.chassis.unit_of_work import UnitOfWorkFactory

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -94,11 +94,6 @@ def checked_close(field: str, day: date) -> date:
             field, f"{day} lies outside {EARLIEST} to {LATEST}", "Send the real day."
         )
     return day
-
-
-def day_of(moment: datetime, zone: ZoneInfo) -> date:
-    """Return the day of a moment where the installation is."""
-    return moment.astimezone(zone).date()
 
 
 @dataclass(frozen=True, slots=True)

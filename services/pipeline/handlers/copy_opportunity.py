@@ -4,11 +4,12 @@ from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from services.pipeline.domain.opportunity import LATEST, Line, Rules, day_of
+from services.pipeline.domain.opportunity import LATEST, Line, Rules
 from services.pipeline.handlers.live import live_opportunity
 from services.pipeline.handlers.plan_opportunity import SaveOpportunity
 from services.pipeline.handlers.save_opportunity import record_opportunity
 from services.pipeline.persistence.opportunities import fetch_opportunities
+from shared.chassis.clock import day_of
 from shared.chassis.unit_of_work import UnitOfWork
 from shared.lists.store import values_of
 from shared.projection.merged import survivors

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from services.pipeline.domain.events import OpportunityWentStale
-from services.pipeline.domain.opportunity import StaleReason, day_of
+from services.pipeline.domain.opportunity import StaleReason
 from services.pipeline.persistence.staleness import mark_stale
+from shared.chassis.clock import day_of
 from shared.chassis.database import is_transient
 from shared.chassis.logs import get_logger
 from shared.chassis.unit_of_work import UnitOfWorkFactory

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Row
 
 from services.pipeline.domain.bulk import AT_MOST, Change, NotAllCanMove, TooMany
 from services.pipeline.domain.lists import Outcome
-from services.pipeline.domain.opportunity import Rules, checked_close, day_of
+from services.pipeline.domain.opportunity import Rules, checked_close
 from services.pipeline.domain.search import OpportunityFilter
 from services.pipeline.handlers.live import live_opportunity
 from services.pipeline.handlers.move_opportunity import Move, kept_process, moved
@@ -19,6 +19,7 @@ from services.pipeline.handlers.process import Process
 from services.pipeline.handlers.tell_opportunities import tell_changes
 from services.pipeline.persistence import opportunities as store
 from services.pipeline.persistence.search import matching
+from shared.chassis.clock import day_of
 from shared.chassis.errors import InvalidField, Refusal
 from shared.chassis.ids import new_id
 from shared.chassis.unit_of_work import UnitOfWork

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.engine import Row
 
 from services.pipeline.domain.lists import REJECTION_REASON, Outcome
-from services.pipeline.domain.opportunity import Rules, day_of
+from services.pipeline.domain.opportunity import Rules
 from services.pipeline.domain.stages import Said, Stage, check_move, entered, first_of
 from services.pipeline.handlers.live import live_opportunity
 from services.pipeline.handlers.place_opportunity import Anchor, place_beside, rows_to_lock
@@ -23,6 +23,7 @@ from services.pipeline.handlers.process import (
 from services.pipeline.handlers.tell_opportunities import tell_changes
 from services.pipeline.persistence import opportunities as store
 from services.pipeline.persistence.stages import keep_values
+from shared.chassis.clock import day_of
 from shared.chassis.errors import InvalidField, Kind, Refusal, check_version
 from shared.chassis.unit_of_work import UnitOfWork
 

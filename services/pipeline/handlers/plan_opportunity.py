@@ -22,7 +22,6 @@ from services.pipeline.domain.opportunity import (
     checked_close,
     checked_sellers,
     checked_value,
-    day_of,
 )
 from services.pipeline.domain.stages import Said, Stage, check_move, entered, missing
 from services.pipeline.handlers.process import (
@@ -34,6 +33,7 @@ from services.pipeline.handlers.process import (
 )
 from services.pipeline.persistence.opportunities import find_projects
 from services.pipeline.persistence.stages import keep_values
+from shared.chassis.clock import day_of
 from shared.chassis.errors import InvalidField
 from shared.chassis.ids import new_id
 from shared.chassis.unit_of_work import UnitOfWork

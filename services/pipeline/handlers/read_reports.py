@@ -15,6 +15,7 @@ from services.pipeline.domain.lists import LISTS, PIPELINE
 from services.pipeline.domain.reports import Calibration, Days, Filter, Velocity, calibrate
 from services.pipeline.handlers.known_group import refuse_unknown_group
 from services.pipeline.persistence import reports as store
+from shared.chassis.clock import day_of
 from shared.chassis.errors import InvalidField, Kind, Refusal
 from shared.lists.store import find_value
 
@@ -41,7 +42,7 @@ class Asked:
     @property
     def today(self) -> date:
         """Return the day of the moment where the installation is."""
-        return self.now.astimezone(self.zone).date()
+        return day_of(self.now, self.zone)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from services.activities.handlers.tell_progress import tell_groups
 from services.activities.messaging.publications import translate
 from services.activities.persistence.progress import Subject
 from services.activities.persistence.tally import hold_tally
+from shared.chassis.clock import day_of
 from shared.chassis.errors import Refusal
 from shared.chassis.ids import new_id
 from shared.chassis.service import Service
@@ -288,7 +289,7 @@ class Truth:
         """Read activities, targets, exceptions and groups; count what is done."""
         rows = await _rows(unit, "SELECT * FROM activity WHERE deleted_at IS NULL")
         done = Counter(
-            (row.seller, row.category, row.starts_at.astimezone(zone).date())
+            (row.seller, row.category, day_of(row.starts_at, zone))
             for row in rows
             if row.counts_to_target and row.state == "done" and row.seller is not None
         )

@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from services.activities.domain.activity import day_of
 from services.activities.domain.lists import ACTIVITY_ATTRIBUTE, LISTS
 from services.activities.persistence.activities import insert_activities
+from shared.chassis.clock import day_of
 from shared.chassis.ids import new_id
 from shared.chassis.service import Service
 from shared.lists.store import values_in

@@ -12,10 +12,10 @@ from services.activities.domain.activity import (
     CategoryLocked,
     State,
     checked_times,
-    day_of,
     steered,
     subject_of,
 )
+from shared.chassis.clock import day_of
 from shared.chassis.errors import InvalidField
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
